@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/**
+ * One ELF image, from a file or from the memory of a process, as far as unwinding and identification need
+ * it: program headers, sections where there are any, the build-id, the unwind tables.
+ *
+ * Small on purpose: no libbfd, no libdwarf, so that a confined collector may use it. It trusts nothing.
+ * Addresses called "vaddr" are the image's own (as in its program headers); bias is what to add to get the
+ * address in the process. Not async-signal-safe (allocation).
+ */
+#ifndef INQ_SYMBOLS_IMAGE_H
+#define INQ_SYMBOLS_IMAGE_H
+
+#include "support/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct inq_file;
+struct inq_image;
+
+/* Where bytes come from: by file offset, or by address for a memory image. Short reads as in
+ * inq_target_read(): at least one byte and INQ_OK, or a failure. */
+struct inq_image_reader {
+	enum inq_status (*read)(void *user, uint64_t at, void *to, size_t size, size_t *ret_done,
+				struct inq_error *err);
+	void *user; /* borrowed, must outlive the image */
+};
+
+/* A piece of the image, copied out of it and owned by it until inq_image_free(). */
+struct inq_image_bytes {
+	const uint8_t *data;
+	size_t size;
+	uint64_t vaddr; /* 0 for sections that are not loaded */
+};
+
+/**
+ * Open a file (taken over, also on failure; also compressed) or an image in memory that begins at `base`.
+ *
+ * INQ_UNSUPPORTED: not ELF (or not of a machine that we know). INQ_BAD_DATA: damaged headers. INQ_FAULT: the
+ * header's page could not be read.
+ */
+enum inq_status inq_image_open_file(struct inq_file *file, struct inq_image **ret, struct inq_error *err);
+enum inq_status inq_image_open_memory(struct inq_image_reader reader, uint64_t base, struct inq_image **ret,
+				      struct inq_error *err);
+void inq_image_free(struct inq_image *image);
+
+bool inq_image_is_memory(const struct inq_image *image);
+bool inq_image_is_64(const struct inq_image *image);
+uint16_t inq_image_elf_machine(const struct inq_image *image);
+uint64_t inq_image_entry(const struct inq_image *image); /* vaddr */
+
+/* vaddr of the byte at file offset 0 (the first PT_LOAD's, rounded down to its page), and of the end of the
+ * last PT_LOAD. bias = module's base - inq_image_start(). */
+uint64_t inq_image_start(const struct inq_image *image);
+uint64_t inq_image_end(const struct inq_image *image);
+
+/* True if an executable PT_LOAD holds the vaddr. */
+bool inq_image_is_code(const struct inq_image *image, uint64_t vaddr);
+
+/* GNU build-id note; INQ_ABSENT if it has none. `ret` borrowed. */
+enum inq_status inq_image_build_id(struct inq_image *image, const uint8_t **ret, size_t *ret_size,
+				   struct inq_error *err);
+
+/* DT_SONAME; INQ_ABSENT if it has none. */
+enum inq_status inq_image_soname(struct inq_image *image, const char **ret, struct inq_error *err);
+
+/* A section by name, decompressed if SHF_COMPRESSED (bounded); file images only. INQ_ABSENT: none, or NOBITS. */
+enum inq_status inq_image_section(struct inq_image *image, const char *name, struct inq_image_bytes *ret,
+				  struct inq_error *err);
+
+/* PT_GNU_EH_FRAME's segment, and the .eh_frame that it points at (to the end of its PT_LOAD, or by section). */
+enum inq_status inq_image_eh_frame_hdr(struct inq_image *image, struct inq_image_bytes *ret,
+				       struct inq_error *err);
+enum inq_status inq_image_eh_frame(struct inq_image *image, struct inq_image_bytes *ret, struct inq_error *err);
+enum inq_status inq_image_debug_frame(struct inq_image *image, struct inq_image_bytes *ret,
+				      struct inq_error *err);
+
+/* Bytes of a PT_LOAD by vaddr (what the loader would have put there; zero-fill included). Short as read. */
+enum inq_status inq_image_read(struct inq_image *image, uint64_t vaddr, void *to, size_t size,
+			       size_t *ret_done, struct inq_error *err);
+
+#endif
