@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Install what inquest is built and judged with, on Debian 12 and its relatives.
+#
+#   scripts/install-deps.sh                  what the build, the unit tests and the judges need
+#   scripts/install-deps.sh --build          only what `./configure && make && make install` needs
+#   scripts/install-deps.sh --breakpad DIR   also Breakpad's stackwalkers, unpacked below DIR (from npm)
+#
+# As root it calls apt-get, as anyone else `sudo apt-get`. Where everything is there already it asks dpkg
+# once, changes nothing and takes a fraction of a second.
+set -euo pipefail
+
+# What ./configure looks for, and autotools to make it.
+build_packages=(
+	autoconf automake libtool pkg-config gcc libc6-dev make
+	binutils-dev libiberty-dev   # libbfd, libopcodes: names, disassembly
+	libdwarf-dev libelf-dev      # lines, inline frames, CFI
+	libzstd-dev zlib1g-dev       # compressed dumps, compressed sections
+	libseccomp-dev libcap-dev    # confinement
+	libedit-dev                  # line editing
+)
+
+# What the tests need: the unit test framework, fuzzers, and readers of dumps that nobody here wrote.
+judge_packages=(
+	libcriterion-dev g++ clang libclang-rt-dev llvm   # llvm: llvm-symbolizer, for sanitizers' reports
+	gdb lldb-19 elfutils binutils libc6-dbg           # the judges; libc's debug file, for its CFI and lines
+	python3 nodejs                                    # programs that crash, written by strangers
+	strace zstd xz-utils util-linux procps libcap2-bin passwd
+)
+
+breakpad_version=0.26.0   # of the npm package "minidump", whose tarball ships Linux binaries
+
+die() { echo "install-deps: $*" >&2; exit 1; }
+
+want_judges=yes
+breakpad_dir=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--build) want_judges=no ;;
+	--breakpad) [ $# -ge 2 ] || die "--breakpad needs a folder"; breakpad_dir=$2; shift ;;
+	-h | --help) sed -n '4,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) die "'$1' is not an option, see --help" ;;
+	esac
+	shift
+done
+
+packages=("${build_packages[@]}")
+if [ $want_judges = yes ]; then
+	packages+=("${judge_packages[@]}")
+	# A node that did not come from Debian brings its own npm, and Debian's would not install beside it.
+	command -v npm >/dev/null || packages+=(npm)
+fi
+
+command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+	die "no apt-get here; the packages, by Debian's names: ${packages[*]}"
+
+missing=()
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
+for package in "${packages[@]}"; do
+	grep -qxF -- "$package" <<<"$installed" || missing+=("$package")
+done
+
+# pkgconf took over the name pkg-config; either will do.
+for i in "${!missing[@]}"; do
+	[ "${missing[i]}" = pkg-config ] && command -v pkg-config >/dev/null && unset 'missing[i]'
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+	as_root=()
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo >/dev/null ||
+			die "not root and no sudo; ask for these packages: ${missing[*]}"
+		as_root=(sudo)
+	fi
+	echo "install-deps: installing ${missing[*]}"
+	"${as_root[@]}" apt-get update -q
+	# env: sudo does not pass the variable on by itself.
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+if [ -n "$breakpad_dir" ] && [ ! -x "$breakpad_dir/node_modules/minidump/bin/linux-x64/minidump_stackwalk" ]; then
+	echo "install-deps: fetching Breakpad's stackwalkers (npm minidump@$breakpad_version)"
+	mkdir -p "$breakpad_dir"
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$breakpad_dir" \
+		"minidump@$breakpad_version"
+	chmod +x "$breakpad_dir"/node_modules/minidump/bin/linux-x64/* 2>/dev/null || true
+fi
