@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct inq_opener;
 struct inq_symbols;
 struct inq_search;
 
@@ -43,9 +44,13 @@ enum inq_match { INQ_MATCH_NONE, INQ_MATCH_UNVERIFIED, INQ_MATCH_BUILD_ID };
  *
  * @symbol_path  directories with debug files: DIR/.build-id/xx/yyyy.debug, DIR/name.debug, DIR/path.debug
  * @image_path   directories with images: DIR/path, DIR/name, DIR/.build-id/xx/yyyy
+ * @opener       all files are opened through it (a confined debugger cannot open any itself); copied; NULL:
+ *               directly
  */
-enum inq_status inq_search_new(const char *symbol_path, const char *image_path, struct inq_search **ret,
+enum inq_status inq_search_new(const char *symbol_path, const char *image_path,
+			       const struct inq_opener *opener, struct inq_search **ret,
 			       struct inq_error *err);
+const struct inq_opener *inq_search_opener(const struct inq_search *search);
 void inq_search_free(struct inq_search *search);
 const char *inq_search_symbol_path(const struct inq_search *search);
 const char *inq_search_image_path(const struct inq_search *search);

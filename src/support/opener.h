@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/**
+ * The one way in which files that a dump, an ELF file or a user names are opened for reading.
+ *
+ * The debugger parses hostile files in a confined process that may not open anything itself; its opener
+ * asks the process outside. Programs that are not confined use the direct opener. The rules are the same:
+ * O_RDONLY|O_NOCTTY|O_NONBLOCK|O_CLOEXEC, a regular file, never below /proc, /sys or /dev (what a dump names
+ * there is not a file), size at most INQ_OPEN_MAX.
+ */
+#ifndef INQ_SUPPORT_OPENER_H
+#define INQ_SUPPORT_OPENER_H
+
+#include "support/error.h"
+
+#include <stdint.h>
+
+#define INQ_OPEN_MAX (1ull << 43) /* bytes */
+
+struct inq_opener {
+	/* A descriptor that the caller owns, or -1 and *ret_status: INQ_ABSENT (no such file), INQ_DENIED,
+	 * INQ_UNSUPPORTED (not a regular file, a place that is never opened). */
+	int (*open)(void *user, const char *path, enum inq_status *ret_status, struct inq_error *err);
+	void *user;
+};
+
+/* Opens in this process. */
+struct inq_opener inq_opener_direct(void);
+
+/* Through the opener; NULL means direct. */
+int inq_open(const struct inq_opener *opener, const char *path, enum inq_status *ret_status,
+	     struct inq_error *err);
+
+#endif
