@@ -58,6 +58,10 @@ uint64_t inq_image_end(const struct inq_image *image);
 /* True if an executable PT_LOAD holds the vaddr. */
 bool inq_image_is_code(const struct inq_image *image, uint64_t vaddr);
 
+/* PF_R | PF_W | PF_X of the PT_LOAD that holds the vaddr, 0 outside all: only what a program cannot write
+ * may be read from the file in place of a dump's missing bytes. */
+uint32_t inq_image_protection(const struct inq_image *image, uint64_t vaddr);
+
 /* GNU build-id note; INQ_ABSENT if it has none. `ret` borrowed. */
 enum inq_status inq_image_build_id(struct inq_image *image, const uint8_t **ret, size_t *ret_size,
 				   struct inq_error *err);

@@ -270,6 +270,9 @@ const struct inq_region *inq_region_at(const struct inq_region *regions, size_t 
  */
 enum inq_status inq_target_open_file(const char *path, struct inq_target **ret, struct inq_error *err);
 
+/* The same over an open file, taken over also on failure: a confined debugger may not open paths itself. */
+enum inq_status inq_target_open(struct inq_file *file, struct inq_target **ret, struct inq_error *err);
+
 /* The kinds, over an open file that the target takes over (also on failure). */
 enum inq_status inq_target_open_core(struct inq_file *file, struct inq_target **ret, struct inq_error *err);
 enum inq_status inq_target_open_minidump(struct inq_file *file, struct inq_target **ret, struct inq_error *err);
