@@ -185,13 +185,20 @@ static void mode_double_free(void)
 	after++;
 }
 
+FRAME void scribble(volatile char *where, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		where[i] = 0x41;
+	after++;
+}
+
 static void mode_heap_smash(void)
 {
 	/* The size that the heap keeps in front of the second block is the first block's next word. */
 	char *volatile first = malloc(2000);
 	char *volatile second = malloc(2000);
 
-	memset(first, 0x41, 2000 + 24);
+	scribble(first, 2000 + 24);
 	free(second);
 	after++;
 }

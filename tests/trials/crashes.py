@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The crashes that the judges look at, as a table, and how one is made to happen.
+
+Each row's process dies once. The kernel hands its core to coretee, which keeps it and passes it on to
+inquest-core: so the kernel's core and our dump show the same process at the same moment.
+"""
+import dataclasses
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import typing
+
+import elfcore
+import kernel
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """
+    name     of the trial
+    argv     {c} is the folder with a copy of the crashers
+    signal   that it dies of
+    at       what must be among the functions of the crashing frame or those it is inlined in; '' says nothing
+             (the judges still compare), None says that there is no function there
+    image    the file that the judges are told is the program; default argv[0]
+    limit    how many frames of each thread are compared
+    prepare  called with the folder before
+    options  more for subprocess.Popen
+    skip     called for a reason to skip, None to run
+    """
+    name: str
+    argv: typing.Sequence[str]
+    signal: int
+    at: typing.Optional[str] = ""
+    image: typing.Optional[str] = None
+    limit: int = 300
+    prepare: typing.Optional[typing.Callable] = None
+    options: typing.Mapping = dataclasses.field(default_factory=dict)
+    suid_dumpable: int = 2
+    skip: typing.Callable = lambda: None
+    wrapped: bool = False    # argv starts the crasher as a child, and says nothing by its own status
+
+
+def missing(program):
+    return lambda: None if shutil.which(program) else "no '%s' here" % program
+
+
+def copy_aside(name, mode=0o755):
+    """The crasher deletes or changes its executable: give it one of its own, and keep one for the judges."""
+    def prepare(folder):
+        path = os.path.join(folder, name)
+        shutil.copy(os.path.join(folder, "crashme"), path)
+        os.chmod(path, mode)
+    return prepare
+
+
+SEGV, BUS, FPE, ILL, ABRT, TRAP = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
+                                   signal.SIGABRT, signal.SIGTRAP)
+NODE_BUSY = ("function inner() { process.kill(process.pid, 'SIGSEGV'); for (;;); }"
+             "function outer() { inner(); } outer();")
+
+CRASHES = [
+    # programs that nobody here wrote
+    Row("python3", ["/usr/bin/python3", "-c", "import ctypes; ctypes.string_at(0)"], SEGV, "strlen"),
+    Row("python3-thread", ["/usr/bin/python3", "-c", "import ctypes, threading\n"
+                           "t = threading.Thread(target=lambda: ctypes.string_at(8)); t.start(); t.join()"],
+        SEGV, "strlen"),
+    Row("node-abort", ["node", "-e", "process.abort()"], ABRT, skip=missing("node")),
+    Row("node-signal", ["node", "-e", NODE_BUSY], SEGV, skip=missing("node")),
+    Row("sleep", ["/bin/sh", "-c", "/bin/sleep 60 & sleep 0.2; kill -SEGV $!; wait $!; exit 0"], SEGV,
+        "nanosleep", image="/bin/sleep", wrapped=True),
+
+    # one fault each
+    Row("null-read", ["{c}/crashme", "null-read"], SEGV, "read_null"),
+    Row("null-write", ["{c}/crashme", "null-write"], SEGV, "store_through"),
+    Row("write-text", ["{c}/crashme", "write-text"], SEGV, "store_through"),
+    Row("inline", ["{c}/crashme", "inline"], SEGV, "innermost_inline"),
+    Row("fpe", ["{c}/crashme", "fpe"], FPE, "divide"),
+    Row("ill", ["{c}/crashme", "ill"], ILL, "undefined_instruction"),
+    Row("trap", ["{c}/crashme", "trap"], TRAP, "mode_trap"),
+    Row("bus", ["{c}/crashme", "bus"], BUS, "read_mapped"),
+    Row("call-null", ["{c}/crashme", "call-null"], SEGV, None),
+    Row("jump-wild", ["{c}/crashme", "jump-wild"], SEGV, "mode_jump_wild"),
+    Row("read-wild", ["{c}/crashme", "read-wild"], SEGV, "store_through"),
+    Row("abort", ["{c}/crashme", "abort"], ABRT, "__pthread_kill_implementation"),
+    Row("assert", ["{c}/crashme", "assert"], ABRT, "__pthread_kill_implementation"),
+    Row("double-free", ["{c}/crashme", "double-free"], ABRT, "__pthread_kill_implementation"),
+    Row("heap-smash", ["{c}/crashme", "heap-smash"], ABRT, "__pthread_kill_implementation"),
+    Row("raise", ["{c}/crashme", "raise"], SEGV, "__pthread_kill_implementation"),
+    Row("vdso", ["{c}/crashme", "vdso"], SEGV, ""),
+
+    # stacks
+    Row("overflow", ["{c}/crashme", "overflow"], SEGV, "overflow", limit=200),
+    Row("overflow-thread", ["{c}/crashme", "overflow-thread"], SEGV, "overflow", limit=200),
+    Row("in-handler", ["{c}/crashme", "in-handler"], SEGV, "read_null"),
+    Row("in-handler-alt", ["{c}/crashme", "in-handler-alt"], SEGV, "read_null"),
+    Row("handler-of-fault", ["{c}/crashme", "handler-of-fault"], SEGV, "read_null"),
+    Row("in-qsort", ["{c}/crashme", "in-qsort"], SEGV, "read_null"),
+    Row("rsp-null", ["{c}/crashme", "rsp-null"], SEGV, "mode_rsp_null", limit=1),
+    Row("rsp-wild", ["{c}/crashme", "rsp-wild"], BUS, "mode_rsp_wild", limit=1),
+    Row("jit", ["{c}/crashme", "jit"], SEGV, None),
+
+    # how it was built
+    Row("o2", ["{c}/crashme-o2", "null-read"], SEGV, "read_null"),
+    Row("o2-qsort", ["{c}/crashme-o2", "in-qsort"], SEGV, "read_null"),
+    Row("o2-threads", ["{c}/crashme-o2", "threads"], SEGV, "read_null"),
+    Row("static", ["{c}/crashme-static", "threads"], SEGV, "read_null"),
+    Row("static-abort", ["{c}/crashme-static", "double-free"], ABRT, ""),
+    Row("static-handler", ["{c}/crashme-static", "in-handler"], SEGV, "read_null"),
+    Row("static-pie", ["{c}/crashme-static-pie", "threads"], SEGV, "read_null"),
+    Row("nopie", ["{c}/crashme-nopie", "threads"], SEGV, "read_null"),
+    Row("nopie-qsort", ["{c}/crashme-nopie", "in-qsort"], SEGV, "read_null"),
+    Row("stripped", ["{c}/crashme-stripped", "threads"], SEGV, "read_null"),
+    Row("nodebug", ["{c}/crashme-nodebug", "null-read"], SEGV, ""),
+    Row("dlopen", ["{c}/crashme", "dlopen"], SEGV, "plugin_inner"),
+    Row("deleted", ["{c}/deleted-me", "deleted"], SEGV, "read_null", image="{c}/crashme",
+        prepare=copy_aside("deleted-me")),
+
+    # C++
+    Row("cxx-uncaught", ["{c}/crashme_cxx", "uncaught"], ABRT, ""),
+    Row("cxx-pure-virtual", ["{c}/crashme_cxx", "pure-virtual"], ABRT, ""),
+    Row("cxx-in-destructor", ["{c}/crashme_cxx", "in-destructor"], SEGV, "~fragile"),
+    Row("cxx-in-catch", ["{c}/crashme_cxx", "in-catch"], SEGV, "in_catch"),
+    Row("cxx-in-lambda", ["{c}/crashme_cxx", "in-lambda"], SEGV, ""),
+
+    # threads and identity
+    Row("threads", ["{c}/crashme", "threads"], SEGV, "read_null"),
+    Row("leader-exited", ["{c}/crashme", "leader-exited"], SEGV, "read_null"),
+    Row("many-threads", ["{c}/crashme", "many-threads"], SEGV, "read_null"),
+    Row("two-crash", ["{c}/crashme", "two-crash"], SEGV, "read_null"),
+    Row("many-maps", ["{c}/crashme", "many-maps"], SEGV, "read_null"),
+    Row("escapes", ["{c}/crashme", "escapes"], SEGV, "read_null"),
+    Row("namespaces", ["unshare", "-pmf", "--mount-proc", "sh", "-c", "{c}/crashme threads; exit 0"], SEGV,
+        "read_null", image="{c}/crashme", wrapped=True),
+    Row("setuid", ["{c}/setuid-me", "null-read"], SEGV, "read_null", image="{c}/setuid-me",
+        prepare=copy_aside("setuid-me", 0o4755), options={"user": 65534, "group": 65534}),
+]
+
+
+@dataclasses.dataclass
+class Evidence:
+    row: Row
+    core: str = ""
+    dump: str = ""
+    image: str = ""
+    problems: typing.List[str] = dataclasses.field(default_factory=list)
+    helper_status: typing.Optional[int] = None
+
+
+class Scene:
+    """A folder where crashes happen: the tee, a copy of the crashers, the cores and dumps that came of it."""
+
+    def __init__(self, folder, crashers, coretee, tree):
+        self.folder, self.tree = folder, tree
+        self.crashers = os.path.join(folder, "crashers")
+        shutil.copytree(crashers, self.crashers, ignore=lambda _d, names: [n for n in names if n.startswith(".")])
+        os.chmod(folder, 0o755)
+        shutil.copy(coretee, os.path.join(folder, "tee"))
+        self.ours = tree.pattern() if tree and tree.core and tree.register else None
+        helper = "/bin/true"
+        arguments = ""
+        if self.ours:
+            helper, _space, arguments = self.ours.lstrip("|").partition(" ")
+        os.symlink(helper, os.path.join(folder, "helper"))
+        self.pattern = "|%s/tee %%P %s" % (folder, arguments)
+        if len(self.pattern) > 127:
+            raise RuntimeError("'%s': too long a folder for core_pattern" % folder)
+
+    def expand(self, text):
+        return text.replace("{c}", self.crashers)
+
+    def _statuses(self):
+        return {n for n in os.listdir(self.folder) if n.startswith("status.") and not n.endswith(".part")}
+
+    def crash(self, row):
+        """Let it happen; core_pattern is ours already."""
+        evidence = Evidence(row)
+        if row.prepare:
+            row.prepare(self.crashers)
+        argv = [self.expand(a) for a in row.argv]
+        evidence.image = self.expand(row.image or shutil.which(argv[0]) or argv[0])
+        statuses = self._statuses()
+        dumps = self.tree.dumps() if self.ours else set()
+        kernel.put(kernel.SUID_DUMPABLE, row.suid_dumpable)
+        process = subprocess.Popen(argv, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, start_new_session=True,
+                                   preexec_fn=allow_cores, **row.options)
+        try:
+            status = process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            evidence.problems.append("it did not die in 60 s")
+            return evidence
+        if not row.wrapped and status != -row.signal:
+            evidence.problems.append("died with status %d, not of signal %d" % (status, row.signal))
+        new = kernel.wait_until(lambda: self._statuses() - statuses, 30)
+        if not new:
+            evidence.problems.append("the kernel sent no core")
+            return evidence
+        pid = new.pop().split(".")[1]
+        evidence.core = os.path.join(self.folder, "%s.core" % row.name)
+        os.rename(os.path.join(self.folder, "core." + pid), evidence.core)
+        with open(os.path.join(self.folder, "status." + pid), encoding="ascii") as f:
+            evidence.helper_status = int(f.read())
+        if self.ours:
+            self._take_dump(evidence, dumps)
+        return evidence
+
+    def _take_dump(self, evidence, before):
+        if evidence.helper_status != 0:
+            evidence.problems.append("inquest-core ended with wait status %d" % evidence.helper_status)
+        dump = self.tree.new_dump(before, 10)
+        if not dump:
+            evidence.problems.append("no dump appeared in '%s'" % self.tree.spool)
+            return
+        evidence.dump = os.path.join(self.folder, evidence.row.name + ".dmp")
+        shutil.copy(dump, evidence.dump)
+        os.unlink(dump)
+
+    def crash_all(self, rows):
+        """{name: Evidence}; core_pattern is the tee's for as short as it can be."""
+        with kernel.crash_settings(pattern=self.pattern, pipe_limit=16, suid_dumpable=2):
+            return {row.name: self.crash(row) for row in rows}
+
+
+def allow_cores():
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def siginfo_of(core):
+    return elfcore.Core(core).siginfo

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The trials of real crashes: for each row of crashes.py, what each judge says of the core and the dump."""
+import functools
+import os
+import struct
+import threading
+
+import compare
+import crashes
+import elfcore
+import inquest
+import judges
+from trial import REGISTRY, Skip, Trial, collecting, expect, no_differences
+
+SIGNALS = {4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV"}
+KERNEL_SENT = 0x80
+once = threading.Lock()
+
+
+def evidence_of(context, row):
+    """The evidence, if the crash happened as the row says."""
+    evidence = context.evidence.get(row.name)
+    if evidence is None:
+        raise Skip(context.no_crashes)
+    no_differences([p for p in evidence.problems if not evidence.core])
+    return evidence
+
+
+def dump_of(context, row):
+    evidence = evidence_of(context, row)
+    lost = context.tree.missing("inquest-core", "inquest-register")
+    if lost:
+        raise Skip(lost)
+    no_differences(evidence.problems)
+    expect(evidence.dump, "no dump")
+    return evidence
+
+
+@functools.lru_cache(maxsize=None)
+def heard_gdb(core, image, limit):
+    return judges.gdb(core, image, limit)
+
+
+@functools.lru_cache(maxsize=None)
+def heard_eu_stack(core, image, limit):
+    return judges.eu_stack(core, image, limit)
+
+
+def both(evidence):
+    limit = evidence.row.limit
+    return (heard_gdb(evidence.core, evidence.image, limit), heard_eu_stack(evidence.core, evidence.image, limit))
+
+
+def inline_group(frames):
+    """The names at the top of the stack: the innermost function and those it is inlined in."""
+    return [compare.plain(f.name) for f in frames if f.pc == frames[0].pc][:8]
+
+
+def is_kernels_core_good(row, context):
+    """The ground to stand on: the judges see the crash that the row announces."""
+    evidence = evidence_of(context, row)
+    by_gdb, _by_elfutils = both(evidence)
+    crashed = by_gdb.order[0]
+    expect(by_gdb.facts["siginfo"]["signo"] == row.signal, "gdb sees signal %s", by_gdb.facts["siginfo"])
+    if row.at:
+        wanted = compare.plain(row.at)
+        names = inline_group(by_gdb.threads[crashed])
+        expect(any(n and wanted in n for n in names), "gdb sees the crash in %s, not in %s", names, row.at)
+
+
+def frames_of_dump(row, context):
+    evidence = dump_of(context, row)
+    ours = inquest.testimony(context.tree, evidence.dump, evidence, row.limit)
+    same_as_judges(ours, evidence)
+
+
+def frames_of_core(row, context):
+    evidence = evidence_of(context, row)
+    lost = context.tree.missing("inquest")
+    if lost:
+        raise Skip(lost)
+    ours = inquest.testimony(context.tree, evidence.core, evidence, row.limit)
+    same_as_judges(ours, evidence)
+
+
+def same_as_judges(ours, evidence):
+    row = evidence.row
+    by_gdb, by_elfutils = both(evidence)
+    with collecting() as wrong:
+        if ours.facts["crashed"] != by_gdb.order[0]:
+            wrong.append("thread %s crashed, gdb says %s" % (ours.facts["crashed"], by_gdb.order[0]))
+        if ours.facts["signal"] != row.signal:
+            wrong.append("signal %s, not %s" % (ours.facts["signal"], row.signal))
+        wrong += compare.registers(ours, by_gdb)
+        wrong += compare.all_stacks(ours, (by_gdb, by_elfutils), row.limit)
+
+
+def lldb_reads_dump(row, context):
+    evidence = dump_of(context, row)
+    if not judges.lldb_path():
+        raise Skip("no lldb here")
+    theirs = judges.lldb(evidence.dump, 8)
+    by_gdb, _ = both(evidence)
+    with collecting() as wrong:
+        if set(theirs.threads) != set(by_gdb.threads):
+            wrong.append("lldb sees threads %s" % sorted(set(theirs.threads) ^ set(by_gdb.threads))[:5])
+        if theirs.facts["stopped"] != by_gdb.order[0]:
+            wrong.append("lldb says thread %s stopped, not %s" % (theirs.facts["stopped"], by_gdb.order[0]))
+        if SIGNALS[row.signal] not in str(theirs.facts["reason"]) and theirs.facts["signal"] != row.signal:
+            wrong.append("lldb says '%s'" % theirs.facts["reason"])
+        wrong += compare.registers(theirs, by_gdb)
+        for tid, frames in theirs.threads.items():
+            top = by_gdb.threads.get(tid)
+            if top and frames and frames[0].pc != top[0].pc:
+                wrong.append("thread %d: lldb's top frame is %#x, not %#x" % (tid, frames[0].pc, top[0].pc))
+        crashed = theirs.threads.get(by_gdb.order[0], [])
+        if row.at and crashed and "stripped" not in row.name:
+            names = [compare.plain(f.name) for f in crashed if f.pc == crashed[0].pc]
+            if not any(n and compare.plain(row.at) in n for n in names):
+                wrong.append("lldb sees the crash in %s" % names)
+
+
+def fault_address(core):
+    """What si_addr says, for signals that have one; else None."""
+    info = elfcore.Core(core).siginfo
+    number, _errno, code = struct.unpack_from("<iii", info)
+    address, = struct.unpack_from("<Q", info, 16)
+    return address if number in (4, 5, 7, 8, 11) and 0 < code < KERNEL_SENT else None
+
+
+def breakpad_reads_dump(row, context):
+    evidence = dump_of(context, row)
+    stackwalk, dumper = context.breakpad("minidump_stackwalk"), context.breakpad("minidump_dump")
+    core = elfcore.Core(evidence.core)
+    walked = judges.breakpad_stackwalk(evidence.dump, stackwalk)
+    listed = judges.breakpad_dump(evidence.dump, dumper)
+    facts = walked.facts
+    with collecting() as wrong:
+        wrong += ["minidump_stackwalk: " + e for e in facts["errors"]]
+        wrong += ["minidump_dump: " + e for e in listed.facts["errors"]]
+        if facts.get("os") != "Linux" or facts.get("cpu") != "amd64":
+            wrong.append("system '%s' '%s'" % (facts.get("os"), facts.get("cpu")))
+        if not str(facts.get("crash")).startswith(SIGNALS[row.signal]):
+            wrong.append("crash reason '%s'" % facts.get("crash"))
+        address = fault_address(evidence.core)
+        if address is not None and facts.get("address") != address:
+            wrong.append("crash address %s, the kernel says %#x" % (facts.get("address"), address))
+        tids = listed.facts["tids"]
+        if facts.get("thread") is None or facts["thread"] >= len(tids):
+            wrong.append("crashing thread has index %s of %d" % (facts.get("thread"), len(tids)))
+        elif tids[facts["thread"]] != core.tids[0]:
+            wrong.append("thread %d crashed, the core says %d" % (tids[facts["thread"]], core.tids[0]))
+        if set(core.tids) - set(tids):
+            wrong.append("threads missing: %s" % sorted(set(core.tids) - set(tids))[:5])
+        wrong += same_modules(core, facts["modules"])
+
+
+def same_modules(core, modules):
+    """Every file with mapped code is a module at its base; every module is a mapped file, or the vdso."""
+    wrong = []
+    executable = {s[3] for s in core.segments if s[0] == elfcore.PT_LOAD and s[1] & 1}
+    files = {path: core.base_of(path) for start, _end, _offset, path in core.files if start in executable}
+    bases = {m["base"]: m["file"] for m in modules}
+    for path, base in files.items():
+        if base is not None and base not in bases:
+            wrong.append("module '%s' at %#x is missing" % (path, base))
+    known = {base for base in files.values()}
+    for base, name in bases.items():
+        if base not in known and "vdso" not in name and "linux-gate" not in name:
+            wrong.append("module '%s' at %#x is no mapped file" % (name, base))
+    return wrong
+
+
+KINDS = (("judges", is_kernels_core_good), ("dump", frames_of_dump), ("core", frames_of_core),
+         ("lldb", lldb_reads_dump), ("breakpad", breakpad_reads_dump))
+
+for _row in crashes.CRASHES:
+    for _kind, _check in KINDS:
+        REGISTRY.append(Trial("crash.%s.%s" % (_row.name, _kind), functools.partial(_check, _row), _row.name))
