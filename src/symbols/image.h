@@ -69,7 +69,8 @@ enum inq_status inq_image_build_id(struct inq_image *image, const uint8_t **ret,
 /* DT_SONAME; INQ_ABSENT if it has none. */
 enum inq_status inq_image_soname(struct inq_image *image, const char **ret, struct inq_error *err);
 
-/* A section by name, decompressed if SHF_COMPRESSED (bounded); file images only. INQ_ABSENT: none, or NOBITS. */
+/* A section by name, decompressed if SHF_COMPRESSED (zlib, zstd) or .zdebug; file images only. INQ_ABSENT: none,
+ * or NOBITS. INQ_LIMIT: it would unpack to more than three times the file and 48 MiB, or more than 1 GiB. */
 enum inq_status inq_image_section(struct inq_image *image, const char *name, struct inq_image_bytes *ret,
 				  struct inq_error *err);
 
@@ -77,6 +78,10 @@ enum inq_status inq_image_section(struct inq_image *image, const char *name, str
 enum inq_status inq_image_eh_frame_hdr(struct inq_image *image, struct inq_image_bytes *ret,
 				       struct inq_error *err);
 enum inq_status inq_image_eh_frame(struct inq_image *image, struct inq_image_bytes *ret, struct inq_error *err);
+/* Where PT_GNU_EH_FRAME's segment lies (vaddr, bytes), with nothing copied: tables of large programs are better
+ * searched where they are. INQ_ABSENT: none. */
+enum inq_status inq_image_eh_frame_hdr_place(const struct inq_image *image, uint64_t *ret_vaddr,
+					     uint64_t *ret_size, struct inq_error *err);
 enum inq_status inq_image_debug_frame(struct inq_image *image, struct inq_image_bytes *ret,
 				      struct inq_error *err);
 
