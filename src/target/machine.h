@@ -101,10 +101,4 @@ bool inq_context_from_prstatus(enum inq_machine machine, const void *regs, size_
 bool inq_context_from_mcontext(enum inq_machine machine, const void *mcontext, size_t size, const void *fp,
 			       size_t fp_size, struct inq_context *ret);
 
-/* Out of a dump: `size` bytes as the writer stored them. Takes what the field knows: x86 with and without
- * the FXSAVE part, AMD64 with an XSTATE part behind it, Windows' longer ARM, Breakpad's old ARM64 of 796 bytes.
- * False: too short, or the flags say that it is another machine's. */
-bool inq_context_from_minidump(enum inq_machine machine, const void *bytes, size_t size,
-			       struct inq_context *ret);
-
 #endif

@@ -16,7 +16,7 @@
 
 struct inq_region;
 
-enum { INQ_MAPS_MAX = 1 << 22 }; /* regions; vm.max_map_count is 65,530 by default, 2^20 on big machines */
+enum { INQ_MAPS_MAX = 1 << 20 }; /* regions; vm.max_map_count is 65,530, 2^20 where games are played */
 
 struct inq_maps {
 	struct inq_region *regions; /* sorted by base, not overlapping; names point into `strings` */
