@@ -6,7 +6,7 @@
  * its own folder and gets ARGS, the pidfd on fd 3 and closed fds 1 and 2 as from the kernel, and keeps the whole
  * core as core.PID beside it, sparse. The helper closes its pipe when it has enough; the crashed process stays
  * until the last byte is here, so that both see the same memory. Last comes status.PID: the helper's wait
- * status, and the tee's sign that all is written.
+ * status and its peak memory in KiB; it is also the tee's sign that all is written.
  */
 #include "config.h"
 
@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,9 +96,10 @@ static pid_t start_helper(const char *path, char **argv, const int *feed)
 int main(int argc, char **argv)
 {
 	static char chunk[CHUNK];
-	char folder[4096], helper[4200], core_path[4200], status_path[4200], temporary[4300], word[32];
+	char folder[4096], helper[4200], core_path[4200], status_path[4200], temporary[4300], word[64];
 	const char *slash = argc >= 2 ? strrchr(argv[0], '/') : NULL;
 	int feed[2], core, fd, status = -1, alive = 1;
+	struct rusage usage = { 0 };
 	ssize_t n;
 	pid_t pid;
 
@@ -132,10 +134,10 @@ int main(int argc, char **argv)
 		close(feed[1]);
 	if (ftruncate(core, lseek(core, 0, SEEK_CUR)))
 		return 3;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
 		;
 
-	n = snprintf(word, sizeof(word), "%d\n", status);
+	n = snprintf(word, sizeof(word), "%d %ld\n", status, usage.ru_maxrss);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || write_all(fd, word, (size_t)n) || close(fd))
 		return 3;

@@ -147,6 +147,7 @@ class Evidence:
     image: str = ""
     problems: typing.List[str] = dataclasses.field(default_factory=list)
     helper_status: typing.Optional[int] = None
+    peak_kib: int = 0
 
 
 class Scene:
@@ -203,7 +204,7 @@ class Scene:
         evidence.core = os.path.join(self.folder, "%s.core" % row.name)
         os.rename(os.path.join(self.folder, "core." + pid), evidence.core)
         with open(os.path.join(self.folder, "status." + pid), encoding="ascii") as f:
-            evidence.helper_status = int(f.read())
+            evidence.helper_status, evidence.peak_kib = map(int, f.read().split())
         if self.ours:
             self._take_dump(evidence, dumps)
         return evidence
