@@ -19,6 +19,7 @@ build_packages=(
 	libzstd-dev zlib1g-dev       # compressed dumps, compressed sections
 	libseccomp-dev libcap-dev    # confinement
 	libedit-dev                  # line editing
+	libjansson-dev               # --json
 )
 
 # What the tests need: the unit test framework, fuzzers, and readers of dumps that nobody here wrote.
