@@ -102,7 +102,7 @@ static enum inq_status find_debug(struct walk *walk, uint64_t dynamic, uint64_t 
 static enum inq_status read_words(struct walk *walk, uint64_t address, uint64_t *ret, unsigned count,
 				  struct inq_error *err)
 {
-	uint8_t raw[8 * 8];
+	uint8_t raw[8 * 8] = {0};
 	struct inq_cursor cursor = inq_cursor_make(raw, sizeof(raw), address, "words");
 	enum inq_status status =
 		inq_target_read_all(walk->target, address, raw, (size_t)count * walk->word, err);
