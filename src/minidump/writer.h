@@ -79,11 +79,13 @@ void inq_writer_stream_copy(struct inq_writer *writer, uint32_t type, const void
  * Produce memory while it is written.
  *
  * @context  the source's own
- * @offset   where in the range, bytes
+ * @address  of the first byte wanted, in the target
+ * @offset   the same from the start of the range, bytes
  * @to       place for `size` bytes, at most INQ_WRITER_CHUNK
  *
- * Returns how many bytes it produced. Those that are missing become zero in the file and are counted by
- * inq_writer_missing(): the plan of a file cannot change any more when memory vanishes.
+ * Returns how many bytes it produced. After fewer than `size` it is asked again from the next page (4096 bytes) on;
+ * what is missing becomes zero in the file and is counted by inq_writer_missing(): the plan of a file cannot change
+ * any more when memory vanishes.
  */
 typedef size_t (*inq_memory_source)(void *context, uint64_t address, uint64_t offset, void *to, size_t size);
 
