@@ -48,11 +48,8 @@ class Tree:
                 self.run_register("disable")
 
     def dumps(self):
-        """The finished dumps, as a set of paths."""
-        try:
-            return {e.path for e in os.scandir(self.spool) if e.is_file() and e.name.endswith(".dmp")}
-        except FileNotFoundError:
-            return set()
+        """The finished dumps, as a set of paths: spool/ACCOUNT/NAME.dmp."""
+        return {path for path in self.everything_in_spool() if path.endswith(".dmp")}
 
     def everything_in_spool(self):
         found = []
