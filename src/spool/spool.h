@@ -107,14 +107,15 @@ enum inq_status inq_spool_create(const struct inq_spool *spool, const struct inq
 /**
  * Sync the file, give it to its owner, and then its name. The serial is chosen so that the name is new.
  *
- * @size       bytes that were written; what was reserved beyond is given back
+ * What was reserved beyond the file's size is given back.
+ *
  * @ret_name   the name that it got
  *
  * On failure the file is abandoned: nothing is left under any name. INQ_OS, INQ_LIMIT (100 names taken).
  */
 enum inq_status inq_spool_publish(struct inq_spool_file *file, const struct inq_spool_account *account,
-				  uint64_t size, const struct inq_spool_name *name,
-				  char ret_name[INQ_SPOOL_NAME], struct inq_error *err);
+				  const struct inq_spool_name *name, char ret_name[INQ_SPOOL_NAME],
+				  struct inq_error *err);
 
 /* Drop the file and its space. Accepts one that is already closed. */
 void inq_spool_abandon(struct inq_spool_file *file);
