@@ -28,6 +28,7 @@ struct inq_file {
 	struct inq_raw raw; /* what is stored: a descriptor or bytes in memory */
 	char *name;
 	uint64_t size;
+	uint64_t time; /* of the last write */
 	bool compressed;
 	struct inq_frames *frames; /* where the file is compressed and not unpacked */
 	struct slot slots[SLOTS];
@@ -44,6 +45,11 @@ const char *inq_file_name(const struct inq_file *file)
 uint64_t inq_file_size(const struct inq_file *file)
 {
 	return file->size;
+}
+
+uint64_t inq_file_time(const struct inq_file *file)
+{
+	return file->time;
 }
 
 bool inq_file_is_compressed(const struct inq_file *file)
@@ -135,7 +141,10 @@ enum inq_status inq_file_open_fd(int fd, const char *name, struct inq_file **ret
 	} else if (!S_ISREG(stat.st_mode)) {
 		status = inq_fail(err, INQ_UNSUPPORTED, "'%s': not a regular file", name);
 	} else {
-		return open_raw((struct inq_raw){.fd = fd, .size = (uint64_t)stat.st_size}, name, ret, err);
+		status = open_raw((struct inq_raw){.fd = fd, .size = (uint64_t)stat.st_size}, name, ret, err);
+		if (status == INQ_OK)
+			(*ret)->time = stat.st_mtime > 0 ? (uint64_t)stat.st_mtime : 0;
+		return status;
 	}
 	if (fd >= 0)
 		close(fd);

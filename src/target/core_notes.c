@@ -309,6 +309,28 @@ static void tidy(struct inq_core_files *files)
 	files->count = kept;
 }
 
+/* The next name, at *to; shared with the file before where it is the same. */
+static void take_name(struct inq_cursor *names, struct inq_core_file *file, const struct inq_core_file *before,
+		      char **to)
+{
+	static const char suffix[] = " (deleted)";
+	const char *name = inq_cursor_string(names); /* "" once they have ended */
+	size_t size = strlen(name);
+
+	if (size > sizeof(suffix) - 1 && !strcmp(name + size - (sizeof(suffix) - 1), suffix)) {
+		file->deleted = true;
+		size -= sizeof(suffix) - 1;
+	}
+	if (before && !strncmp(before->name, name, size) && before->name[size] == '\0') {
+		file->name = before->name;
+		return;
+	}
+	memcpy(*to, name, size);
+	(*to)[size] = '\0';
+	file->name = *to;
+	*to += size + 1;
+}
+
 /* count, page size, then count x (start, end, offset in pages), then count names (fs/binfmt_elf.c, fill_files_note). */
 enum inq_status inq_core_files_parse(struct inq_note note, unsigned pointer_size, struct inq_core_files *ret,
 				     struct inq_error *err)
@@ -318,6 +340,7 @@ enum inq_status inq_core_files_parse(struct inq_note note, unsigned pointer_size
 	uint64_t count = inq_cursor_word(&cursor, pointer_size);
 	uint64_t page = inq_cursor_word(&cursor, pointer_size);
 	uint64_t room = inq_cursor_left(&cursor) / (3 * pointer_size);
+	char *to;
 
 	if (!note.data)
 		return inq_fail(err, INQ_ABSENT, "no list of mapped files (NT_FILE)");
@@ -328,10 +351,15 @@ enum inq_status inq_core_files_parse(struct inq_note note, unsigned pointer_size
 		count = room < INQ_CORE_FILES_MAX ? room : INQ_CORE_FILES_MAX;
 	}
 	files.files = calloc(count + 1, sizeof(*files.files));
-	if (!files.files)
+	/* Each name takes at most what it takes in the note; missing ones share one "". */
+	files.names = malloc(note.size + 1);
+	if (!files.files || !files.names) {
+		inq_core_files_done(&files);
 		return inq_fail(err, INQ_NO_MEMORY, "no memory for %llu mapped files",
 				(unsigned long long)count);
+	}
 	names = cursor;
+	to = files.names;
 	inq_cursor_skip(&names, (size_t)count * 3 * pointer_size);
 	for (uint64_t i = 0; i < count; i++) {
 		struct inq_core_file *file = &files.files[files.count++];
@@ -340,7 +368,7 @@ enum inq_status inq_core_files_parse(struct inq_note note, unsigned pointer_size
 		file->end = inq_cursor_word(&cursor, pointer_size);
 		if (__builtin_mul_overflow(inq_cursor_word(&cursor, pointer_size), page, &file->offset))
 			file->offset = 0;
-		file->name = inq_cursor_string(&names); /* "" once they have ended */
+		take_name(&names, file, files.count > 1 ? file - 1 : NULL, &to);
 	}
 	files.truncated |= names.bad;
 	tidy(&files);
@@ -353,5 +381,6 @@ void inq_core_files_done(struct inq_core_files *files)
 	if (!files)
 		return;
 	free(files->files);
+	free(files->names);
 	memset(files, 0, sizeof(*files));
 }

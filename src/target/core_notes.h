@@ -84,12 +84,14 @@ enum inq_status inq_core_exception(const struct inq_core_notes *notes, uint64_t 
 struct inq_core_file {
 	uint64_t start, end;         /* addresses, end exclusive */
 	uint64_t offset;             /* bytes in the file */
-	const char *name;            /* borrowed from the note; "" if the strings ended early */
+	const char *name;            /* without " (deleted)"; "" if the strings ended early */
+	bool deleted;
 };
 
 struct inq_core_files {
 	struct inq_core_file *files; /* owned; sorted by start, those that overlap or are empty left out */
 	size_t count;
+	char *names;                 /* owned; neighbours of the same file share one name */
 	size_t left_out;
 	bool truncated;              /* the note says more entries than it has room for */
 };
