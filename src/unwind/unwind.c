@@ -135,8 +135,10 @@ static enum step find_caller(struct walk *walk, struct inq_frame *frame, bool in
 {
 	enum step step = step_cfi(walk, frame, interrupted, next);
 
-	if (step == STEP_NONE)
+	if (step == STEP_NONE) {
+		*next = (struct inq_frame){0};
 		step = step_signal(walk, frame, next);
+	}
 	if (step != STEP_NONE)
 		return step;
 	*next = (struct inq_frame){0};
