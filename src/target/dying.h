@@ -33,6 +33,7 @@ enum {
 	INQ_DYING_MAX_THREADS = 200000,   /* notes and listed threads; 1,300 bytes each */
 	INQ_DYING_MAX_NOTE = 16 << 20,    /* bytes of one note that is kept (NT_FILE) */
 	INQ_DYING_MAX_TEXT = 32 << 20,    /* bytes of one lazily read text */
+	INQ_DYING_MAX_CPUINFO = 8 << 10,  /* bytes of cpuinfo that are shown; whole processors */
 };
 
 /* Texts of /proc/PID (or /proc/PID/task/TID where the leader is gone), as they were read. */
@@ -50,6 +51,8 @@ enum inq_dying_text {
 	INQ_DYING_TEXT_COUNT,
 };
 
+struct utsname;
+
 struct inq_dying_bytes {
 	const char *data; /* borrowed; NULL: could not be read */
 	size_t size;      /* bytes, not counting a NUL behind them, which need not be there */
@@ -59,6 +62,7 @@ struct inq_dying_bytes {
 /* One thread as /proc/PID/task lists it, crashed thread included, in any order. */
 struct inq_dying_thread {
 	uint32_t tid;     /* in the initial PID namespace */
+	uint32_t ns_tid;  /* in its own (status: NSpid's last); 0 unknown: then paired by order of creation */
 	char comm[16];    /* raw bytes of task/TID/comm without the newline, NUL-terminated; "" unknown */
 };
 
@@ -72,6 +76,7 @@ struct inq_dying_source {
 	struct inq_dying_bytes texts[INQ_DYING_TEXT_COUNT];
 	const struct inq_dying_thread *threads;
 	size_t thread_count;
+	const struct utsname *kernel; /* uname(2); NULL unknown */
 	const char *executable; /* target of the link /proc/PID/exe, raw (" (deleted)" included); NULL unknown */
 
 	/* What the kernel said in the arguments. Ids are those of the initial namespaces. */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the parts of the dying target share. See dying.h for the contract. */
+#ifndef INQ_TARGET_DYING_PRIVATE_H
+#define INQ_TARGET_DYING_PRIVATE_H
+
+#include "support/buffer.h"
+#include "target/dying.h"
+#include "target/dying_core.h"
+#include "target/link_map.h"
+#include "target/modules.h"
+#include "target/proc_maps.h"
+
+#include <sys/utsname.h>
+
+/* What was made at most once, and how that went. */
+struct inq_dying_once {
+	bool done;
+	enum inq_status status;
+};
+
+/* A text that is read from a descriptor when asked for. */
+struct inq_dying_lazy {
+	struct inq_dying_once once;
+	struct inq_buffer bytes;
+};
+
+struct inq_dying {
+	struct inq_target target;
+	struct inq_dying_source source;
+	char name[48];
+	struct inq_dying_core core;
+	bool released, vanished;
+
+	struct inq_thread *threads; /* notes' threads first, then those that only /proc lists */
+	size_t thread_count;
+
+	struct inq_dying_once maps_once;
+	struct inq_maps maps;
+	struct inq_core_files files; /* where maps is empty: names of regions borrowed from it */
+	bool smaps_used;
+	struct inq_range *readable;
+	size_t readable_count;
+
+	struct inq_dying_once modules_once;
+	struct inq_module_list modules;
+	struct inq_dying_once links_once;
+	struct inq_link_list links;
+	struct inq_dying_lazy cpuinfo, os_release;
+	struct inq_buffer release;     /* os-release in lsb-release's words */
+	struct inq_buffer version;     /* free text of the system */
+	struct inq_buffer distribution;
+	struct inq_buffer executable;
+	struct inq_buffer arguments;
+	struct inq_dying_once system_once, process_once, exception_once;
+	struct inq_system system;
+	struct inq_process process;
+	struct inq_exception exception;
+	struct inq_buffer warnings;    /* NUL-separated */
+};
+
+/* Say something to the person who opens the dump. */
+void inq_dying_warn(struct inq_dying *dying, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* dying_threads.c: the thread list; called once at the opening. */
+enum inq_status inq_dying_threads_make(struct inq_dying *dying, struct inq_error *err);
+
+/* dying_regions.c: regions and what may be read. */
+enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error *err);
+
+/* Whole text of a descriptor, at most `limit` bytes; INQ_ABSENT if it cannot be read. */
+enum inq_status inq_dying_slurp(int fd, size_t limit, struct inq_buffer *ret);
+
+/* auxv of /proc, else of the notes. NULL and 0 if there is none. */
+const void *inq_dying_auxv(const struct inq_dying *dying, size_t *ret_size);
+
+#endif
