@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One bit for each letter. Lower case first, then upper case, in the order of the table. */
+/* One bit for each letter. */
 enum inq_dump_letter {
 	INQ_DUMP_a = 1 << 0,
 	INQ_DUMP_c = 1 << 1,

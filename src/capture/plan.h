@@ -2,9 +2,9 @@
 /**
  * The memory plan: which bytes of the target a dump wants.
  *
- * A list of range sources (stacks, code at instruction pointers, the vdso, the loader's list), each adding
- * what it wants; then cut to what can be read, sorted, merged so that no byte is wanted twice. Nothing of the
- * target's memory is read here but return addresses and the loader's list.
+ * A list of range sources (stacks, interrupted stacks, code at instruction pointers, the vdso), each adding what
+ * it wants; then cut to what can be read, sorted, merged so that no byte is wanted twice. Nothing of the target's
+ * memory is read here but a few words: return addresses, a thread's own pointer, signal frames.
  */
 #ifndef INQ_CAPTURE_PLAN_H
 #define INQ_CAPTURE_PLAN_H
@@ -17,18 +17,21 @@
 #include <stdint.h>
 
 enum {
-	INQ_PLAN_CODE_SPAN = 256,             /* bytes of code on each side of an instruction pointer */
-	INQ_PLAN_STACK_NEAR = 1 << 20,        /* bytes of a stack kept from the stack pointer on */
-	INQ_PLAN_STACK_FAR = 64 << 10,        /* and from its outer end, where it is longer than that */
-	INQ_PLAN_TOTAL = 256 << 20,           /* bytes of all stacks together; later threads get less */
-	INQ_PLAN_STACK_LEAST = 4 << 10,       /* bytes of a stack where the total is used up */
-	INQ_PLAN_GUARD_REACH = 1 << 20,       /* how far below a stack an overflowed stack pointer may be */
-	INQ_PLAN_LINKS = 4096,                /* entries of the loader's list whose memory is kept */
+	INQ_PLAN_CODE_SPAN = 256,          /* bytes of code on each side of an instruction pointer */
+	INQ_PLAN_STACK_NEAR = 1 << 20,     /* bytes of a stack kept from the stack pointer on */
+	INQ_PLAN_STACK_FAR = 64 << 10,     /* and before its outer end, where it is longer than that */
+	INQ_PLAN_STACK_PLAIN = 64 << 10,   /* more than this between stack pointer and end: ask the TCB for the end */
+	INQ_PLAN_TCB = 4 << 10,            /* bytes kept from the thread pointer on (struct pthread) */
+	INQ_PLAN_STACKS_TOTAL = 64 << 20,  /* bytes of all stacks together; the threads after that get the least */
+	INQ_PLAN_STACK_LEAST = 4 << 10,
+	INQ_PLAN_GUARD_REACH = 1 << 20,    /* how far below a stack an overflowed stack pointer may be */
+	INQ_PLAN_SIGNAL_SCAN = 64 << 10,   /* bytes of the crashed thread's stack searched for a signal frame */
+	INQ_PLAN_SIGNAL_DEPTH = 4,         /* signal frames that switched stacks, one inside the other */
 };
 
-/* The stack of threads[i]; size 0: the stack pointer leads nowhere. */
+/* The stack of threads[i]: where its part near the stack pointer lies; size 0: the stack pointer leads nowhere. */
 struct inq_plan_stack {
-	uint64_t base, size; /* as the thread list has it: the first kept run, from the live end on */
+	uint64_t base, size;
 };
 
 struct inq_plan {

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "capture/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE = 4096 };
+
+static struct inq_kept *kept_of(const struct inq_run *run, size_t *ret_count)
+{
+	*ret_count = run->kept.size / sizeof(struct inq_kept);
+	return (struct inq_kept *)run->kept.data;
+}
+
+static void keep(struct inq_run *run, uint64_t base, uint64_t size, const uint8_t *bytes)
+{
+	struct inq_kept kept = {base, size, bytes, INQ_NO_PIECE};
+
+	if (size)
+		inq_buffer_append(&run->kept, &kept, sizeof(kept));
+}
+
+/*
+ * Read a range of the plan to `to`. Pages that cannot be read are left out: guard pages that are no mapping of
+ * their own (MADV_GUARD_INSTALL), files that were truncated under their mapping.
+ */
+static void read_range(struct inq_run *run, const struct inq_range *range, uint8_t *to)
+{
+	uint64_t at = range->base, end = range->base + range->size, start = at;
+
+	while (at < end) {
+		size_t done = 0;
+
+		if (inq_target_read(run->target, at, to + (at - range->base), end - at, &done, NULL) == INQ_OK &&
+		    done) {
+			at += done;
+			continue;
+		}
+		keep(run, start, at - start, to + (start - range->base));
+		start = (at | (PAGE - 1)) + 1;
+		if (start > end || start < at)
+			start = end;
+		run->missing += start - at;
+		at = start;
+	}
+	keep(run, start, at - start, to + (start - range->base));
+}
+
+enum inq_status inq_run_gather(struct inq_run *run, struct inq_error *err)
+{
+	uint8_t *to = NULL;
+
+	if (run->plan.bytes && run->plan.bytes <= INQ_CAPTURE_BUDGET)
+		run->arena = to = malloc(run->plan.bytes);
+	for (size_t i = 0; i < run->plan.count; i++) {
+		const struct inq_range *range = &run->plan.ranges[i];
+
+		/* Too much to hold, or no memory to hold it: read while it is written. */
+		if (!to) {
+			keep(run, range->base, range->size, NULL);
+			continue;
+		}
+		read_range(run, range, to);
+		to += range->size;
+	}
+	return inq_buffer_ok(&run->kept) ? INQ_OK : inq_fail(err, INQ_NO_MEMORY, "memory: out of memory");
+}
+
+static size_t source(void *context, uint64_t address, uint64_t offset, void *to, size_t size)
+{
+	struct inq_run *run = context;
+	uint8_t *place = to;
+	size_t at = 0, read = 0;
+
+	while (at < size) {
+		size_t done = 0;
+
+		if (inq_target_read(run->target, address + offset + at, place + at, size - at, &done, NULL) == INQ_OK) {
+			at += done;
+			read += done;
+			continue;
+		}
+		/* To the next page, zeroes until then. */
+		done = PAGE - (size_t)((address + offset + at) % PAGE);
+		if (done > size - at)
+			done = size - at;
+		memset(place + at, 0, done);
+		at += done;
+	}
+	run->missing += size - read;
+	return size;
+}
+
+void inq_run_add_memory(struct inq_run *run)
+{
+	size_t count;
+	struct inq_kept *kept = kept_of(run, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (kept[i].bytes)
+			kept[i].piece = inq_writer_add_memory_bytes(run->writer, INQ_MEMORY_LISTED, kept[i].base,
+								    kept[i].bytes, kept[i].size);
+		else
+			kept[i].piece = inq_writer_add_memory(run->writer, INQ_MEMORY_LISTED, kept[i].base,
+							      kept[i].size, source, run);
+	}
+}
+
+inq_piece inq_run_stack_piece(const struct inq_run *run, const struct inq_plan_stack *stack)
+{
+	size_t low = 0, high, count;
+	const struct inq_kept *kept = kept_of(run, &count);
+
+	/* The first that ends behind the start: pages that could not be read may be missing there. */
+	for (high = count; low < high;) {
+		size_t middle = low + (high - low) / 2;
+
+		if (kept[middle].base + kept[middle].size - 1 < stack->base)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == count || (kept[low].base > stack->base && kept[low].base - stack->base >= stack->size))
+		return INQ_NO_PIECE;
+	return kept[low].piece;
+}
+
+INQ_STREAM_WRITER(inq_write_memory)
+{
+	(void)type; /* the writer of the file makes the list */
+	(void)argument;
+	(void)err;
+	inq_run_add_memory(run);
+	return INQ_OK;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "capture/options.h"
+
+#include <string.h>
+
+enum {
+	EVERYTHING = INQ_DUMP_f | INQ_DUMP_F | INQ_DUMP_h | INQ_DUMP_u | INQ_DUMP_t,
+	UNFILTERED = INQ_DUMP_a | INQ_DUMP_A | INQ_DUMP_f | INQ_DUMP_w | INQ_DUMP_d | INQ_DUMP_i | INQ_DUMP_p,
+};
+
+static const char twice[] = "one stops at memory that cannot be read, the other goes on";
+static const char leaks[] = "it brings memory that 'r' cannot filter";
+
+/*
+ * letter   what is asked for
+ * bit      its place in inq_dump_options.letters
+ * implies  letters that it stands for
+ * conflicts, why  letters that make no sense beside it; one row of a pair is enough
+ * built    this version writes it
+ * help     one line, for --help, completion and refusals
+ */
+static const struct inq_dump_option table[] = {
+	{'a', INQ_DUMP_a, EVERYTHING, INQ_DUMP_A, twice, false, "everything (fFhut); unreadable memory is an error"},
+	{'A', INQ_DUMP_A, EVERYTHING, 0, NULL, false, "everything, as far as it can be read"},
+	{'c', INQ_DUMP_c, 0, 0, NULL, false, "code sections of modules"},
+	{'d', INQ_DUMP_d, 0, 0, NULL, false, "data sections of modules"},
+	{'f', INQ_DUMP_f, 0, 0, NULL, false, "full memory"},
+	{'F', INQ_DUMP_F, 0, 0, NULL, true, "the whole address space described"},
+	{'h', INQ_DUMP_h, 0, 0, NULL, false, "file descriptors"},
+	{'i', INQ_DUMP_i, 0, 0, NULL, false, "memory that stacks and registers point at"},
+	{'k', INQ_DUMP_k, 0, 0, NULL, false, "a second dump, of the kernel's side of the threads"},
+	{'p', INQ_DUMP_p, 0, 0, NULL, false, "process and thread blocks"},
+	{'r', INQ_DUMP_r, 0, UNFILTERED, leaks, false, "filter stack and store memory"},
+	{'R', INQ_DUMP_R, 0, 0, NULL, false, "filter folders out of names of files"},
+	{'t', INQ_DUMP_t, 0, 0, NULL, false, "times of threads"},
+	{'u', INQ_DUMP_u, 0, 0, NULL, false, "unloaded modules"},
+	{'w', INQ_DUMP_w, 0, 0, NULL, false, "private pages that can be written"},
+	{'y', INQ_DUMP_y, 0, 0, NULL, false, "AVX registers"},
+};
+
+enum { COUNT = sizeof(table) / sizeof(table[0]) };
+_Static_assert(COUNT + 2 <= INQ_DUMP_TEXT, "'m', every letter once and a NUL fit");
+
+const struct inq_dump_option *inq_dump_options_table(size_t *ret_count)
+{
+	*ret_count = COUNT;
+	return table;
+}
+
+static const struct inq_dump_option *find(char letter)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		if (table[i].letter == letter)
+			return &table[i];
+	}
+	return NULL;
+}
+
+static enum inq_status refuse_letter(char letter, struct inq_error *err)
+{
+	char known[COUNT * 2 + 1];
+
+	for (size_t i = 0; i < COUNT; i++) {
+		known[i * 2] = table[i].letter;
+		known[i * 2 + 1] = ' ';
+	}
+	known[sizeof(known) - 2] = '\0';
+	if (letter > ' ' && letter < 0x7f)
+		return inq_fail(err, INQ_USAGE, "'%c' is no letter of a dump; after m come any of %s", letter, known);
+	return inq_fail(err, INQ_USAGE, "'\\x%02x' is no letter of a dump; after m come any of %s",
+			(unsigned char)letter, known);
+}
+
+static enum inq_status check(uint32_t letters, struct inq_error *err)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		const struct inq_dump_option *row = &table[i];
+
+		if (!(letters & row->bit))
+			continue;
+		for (size_t j = 0; j < COUNT; j++) {
+			if (row->conflicts & letters & table[j].bit)
+				return inq_fail(err, INQ_USAGE, "'%c' and '%c' contradict each other: %s",
+						row->letter, table[j].letter, row->why);
+		}
+	}
+	for (size_t i = 0; i < COUNT; i++) {
+		if (letters & table[i].bit && !table[i].built)
+			return inq_fail(err, INQ_UNSUPPORTED,
+					"'%c' (%s) is not in this version, and a dump without it would not be what was "
+					"asked for; leave the letter out",
+					table[i].letter, table[i].help);
+	}
+	return INQ_OK;
+}
+
+static void write_text(struct inq_dump_options *options)
+{
+	size_t at = 0;
+
+	options->text[at++] = 'm';
+	for (size_t i = 0; i < COUNT; i++) {
+		if (options->letters & table[i].bit)
+			options->text[at++] = table[i].letter;
+	}
+	options->text[at] = '\0';
+}
+
+enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret, struct inq_error *err)
+{
+	struct inq_dump_options options = {0};
+	enum inq_status status;
+
+	text = text ? text : "";
+	if (text[0] == '/')
+		text++;
+	if (text[0] && text[0] != 'm')
+		return inq_fail(err, INQ_USAGE, "what a dump contains begins with 'm', as in 'm' or 'mF'");
+	for (text += text[0] == 'm'; *text; text++) {
+		const struct inq_dump_option *row = find(*text);
+
+		if (!row)
+			return refuse_letter(*text, err);
+		options.letters |= row->bit;
+	}
+	status = check(options.letters, err);
+	if (status != INQ_OK)
+		return status;
+	write_text(&options); /* as asked for, before the letters that others stand for */
+	for (size_t i = 0; i < COUNT; i++) {
+		if (options.letters & table[i].bit)
+			options.letters |= table[i].implies;
+	}
+	*ret = options;
+	return INQ_OK;
+}
+
+struct inq_veil_policy inq_dump_options_policy(const struct inq_dump_options *options)
+{
+	uint32_t letters = options ? options->letters : 0;
+
+	return (struct inq_veil_policy){
+		.stack = letters & INQ_DUMP_r ? INQ_VEIL_STACK_FRAMES_ONLY : INQ_VEIL_STACK_WHOLE,
+		.names = letters & INQ_DUMP_R ? INQ_VEIL_NAMES_BARE : INQ_VEIL_NAMES_FULL,
+	};
+}

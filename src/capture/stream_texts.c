@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The Linux texts, the comment, and how the dump came about. */
+#include "config.h"
+
+#include "capture/run.h"
+#include "minidump/inquest.h"
+#include "support/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+INQ_STREAM_WRITER(inq_write_text)
+{
+	const char *text;
+	size_t size;
+	enum inq_status status = inq_target_text(run->target, (enum inq_text_kind)argument, &text, &size, err);
+
+	if (status != INQ_OK)
+		return status;
+	inq_writer_stream_copy(run->writer, type, text, size);
+	return INQ_OK;
+}
+
+static void say_warnings(struct inq_run *run)
+{
+	const char *text;
+
+	for (size_t i = 0; inq_target_warning(run->target, i, &text) == INQ_OK; i++)
+		inq_run_say(run, true, "%s", text);
+}
+
+INQ_STREAM_WRITER(inq_write_comment)
+{
+	struct inq_buffer text = {0};
+
+	(void)argument;
+	(void)err;
+	if (run->plan.cut_stacks)
+		inq_run_say(run, false, "stacks of %zu threads are longer than is kept: the innermost %d KiB and the "
+					"outermost %d KiB are here",
+			    run->plan.cut_stacks, INQ_PLAN_STACK_NEAR >> 10, INQ_PLAN_STACK_FAR >> 10);
+	if (run->plan.empty_stacks)
+		inq_run_say(run, false, "%zu threads have no stack here: their stack pointers lead nowhere",
+			    run->plan.empty_stacks);
+	if (run->missing)
+		inq_run_say(run, true, "%llu bytes of memory could not be read", (unsigned long long)run->missing);
+	say_warnings(run);
+	if (run->hooks->remark)
+		inq_run_say(run, false, "%s", run->hooks->remark);
+	if (run->comment.size == 0)
+		return INQ_ABSENT;
+	inq_text_to_utf16(&text, (const char *)run->comment.data, run->comment.size);
+	inq_buffer_extend(&text, sizeof(uint16_t));
+	inq_writer_stream(run->writer, type, inq_writer_add(run->writer, &text, 8));
+	return INQ_OK;
+}
+
+static void fill(struct inq_run *run, struct md_inquest_info *info)
+{
+	const struct inq_process *process;
+
+	*info = (struct md_inquest_info){
+		.size = sizeof(*info),
+		.flags = (run->held_us ? MD_INQUEST_HELD_KNOWN : 0u) | (run->incomplete ? MD_INQUEST_INCOMPLETE : 0u),
+		.held_us = run->held_us,
+		.memory_wanted = run->plan.bytes,
+		.memory_missing = run->missing,
+		.threads = (uint32_t)run->thread_count,
+		.empty_stacks = (uint32_t)run->plan.empty_stacks,
+		.cut_stacks = (uint32_t)run->plan.cut_stacks,
+		.uid = UINT32_MAX,
+		.gid = UINT32_MAX,
+	};
+	if (inq_target_process(run->target, &process, NULL) == INQ_OK) {
+		info->dump_time = process->dump_time;
+		info->uid = process->uid;
+		info->gid = process->gid;
+		info->ppid = process->ppid;
+	}
+	snprintf(info->options, sizeof(info->options), "%s", run->options->text[0] ? run->options->text : "m");
+	snprintf(info->writer, sizeof(info->writer), "%s", PACKAGE_STRING);
+}
+
+/*
+ * Made while it is written, behind all memory of the process: then the last of it has been read, the process can
+ * go, and how long it was held is known.
+ */
+static size_t produce(void *context, uint64_t address, uint64_t offset, void *to, size_t size)
+{
+	struct inq_run *run = context;
+	struct md_inquest_info info;
+
+	(void)address;
+	inq_run_release(run);
+	run->incomplete |= run->missing != 0;
+	fill(run, &info);
+	if (offset + size > sizeof(info))
+		return 0;
+	memcpy(to, (const uint8_t *)&info + offset, size);
+	return size;
+}
+
+INQ_STREAM_WRITER(inq_write_inquest)
+{
+	(void)argument;
+	(void)err;
+	inq_writer_stream(run->writer, type,
+			  inq_writer_add_memory(run->writer, INQ_MEMORY_UNLISTED, 0, sizeof(struct md_inquest_info),
+						produce, run));
+	return INQ_OK;
+}
