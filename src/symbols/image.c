@@ -125,6 +125,13 @@ bool inq_image_is_code(const struct inq_image *image, uint64_t vaddr)
 	return false;
 }
 
+uint32_t inq_image_protection(const struct inq_image *image, uint64_t vaddr)
+{
+	const struct image_segment *segment = image_segment_at(image, vaddr);
+
+	return segment ? segment->flags & (PF_R | PF_W | PF_X) : 0;
+}
+
 enum inq_status image_read_raw(struct inq_image *image, uint64_t offset, void *to, size_t size,
 			       struct inq_error *err)
 {

@@ -28,6 +28,8 @@ enum inq_trust {
 	INQ_TRUST_CONTEXT, /* the registers of the thread or of the exception */
 	INQ_TRUST_CFI,
 	INQ_TRUST_SIGNAL,  /* out of a signal frame: exact */
+	INQ_TRUST_CALL,    /* the call had only just happened: its return address was still on top of the stack, or
+			      in the link register (call through a bad pointer, first or last instruction) */
 	INQ_TRUST_FP,      /* frame pointer chain */
 	INQ_TRUST_SCAN,    /* a word on the stack that follows a call */
 };
