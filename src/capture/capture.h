@@ -3,7 +3,7 @@
  * From a target behind its veil to a finished minidump.
  *
  * The road: plan which memory is wanted, read it, let the process go, write. The process waits only for the
- * first two. Memory up to INQ_CAPTURE_BUDGET is read into ours and the process let go before a byte is
+ * first two. Memory up to a budget is read into ours and the process let go before a byte is
  * written; more than that goes straight into the file while the process still waits. A stream that fails never
  * ruins the others: what failed and why is said in the dump's comment. The dump's signature is written very
  * last, so that half a dump is never taken for one.
@@ -22,7 +22,9 @@
 struct inq_veil;
 
 enum {
-	INQ_CAPTURE_BUDGET = 4 << 20, /* bytes of memory held before the process is let go */
+	INQ_CAPTURE_BUDGET = 4 << 20,         /* bytes of memory held before the process is let go, */
+	INQ_CAPTURE_BUDGET_THREAD = 8 << 10,  /* and for each of its threads, */
+	INQ_CAPTURE_BUDGET_MOST = 16 << 20,   /* and together */
 };
 
 /* All optional. */

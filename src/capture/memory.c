@@ -48,11 +48,20 @@ static void read_range(struct inq_run *run, const struct inq_range *range, uint8
 	keep(run, start, at - start, to + (start - range->base));
 }
 
+static bool fits_budget(const struct inq_run *run)
+{
+	uint64_t budget = INQ_CAPTURE_BUDGET + (uint64_t)run->thread_count * INQ_CAPTURE_BUDGET_THREAD;
+
+	if (budget > INQ_CAPTURE_BUDGET_MOST)
+		budget = INQ_CAPTURE_BUDGET_MOST;
+	return run->plan.bytes && run->plan.bytes <= budget;
+}
+
 enum inq_status inq_run_gather(struct inq_run *run, struct inq_error *err)
 {
 	uint8_t *to = NULL;
 
-	if (run->plan.bytes && run->plan.bytes <= INQ_CAPTURE_BUDGET)
+	if (fits_budget(run))
 		run->arena = to = malloc(run->plan.bytes);
 	for (size_t i = 0; i < run->plan.count; i++) {
 		const struct inq_range *range = &run->plan.ranges[i];
@@ -68,22 +77,26 @@ enum inq_status inq_run_gather(struct inq_run *run, struct inq_error *err)
 	return inq_buffer_ok(&run->kept) ? INQ_OK : inq_fail(err, INQ_NO_MEMORY, "memory: out of memory");
 }
 
+/* An inq_memory_source. It fills holes with zeroes itself, since their number goes into a stream behind them. */
 static size_t source(void *context, uint64_t address, uint64_t offset, void *to, size_t size)
 {
 	struct inq_run *run = context;
 	uint8_t *place = to;
 	size_t at = 0, read = 0;
 
+	(void)offset; /* the address counts from there already */
+
 	while (at < size) {
 		size_t done = 0;
 
-		if (inq_target_read(run->target, address + offset + at, place + at, size - at, &done, NULL) == INQ_OK) {
+		if (inq_target_read(run->target, address + at, place + at, size - at, &done, NULL) == INQ_OK &&
+		    done) {
 			at += done;
 			read += done;
 			continue;
 		}
 		/* To the next page, zeroes until then. */
-		done = PAGE - (size_t)((address + offset + at) % PAGE);
+		done = PAGE - (size_t)((address + at) % PAGE);
 		if (done > size - at)
 			done = size - at;
 		memset(place + at, 0, done);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* MemoryInfoList: the whole address space, gaps included. */
+/*
+ * MemoryInfoList: with F the whole address space, gaps included; else the mappings that memory of the dump is
+ * from, since readers ask it for protections, and Breakpad's minidump_dump counts a missing list as an error.
+ */
 #include "config.h"
 
 #include "capture/run.h"
@@ -60,6 +63,33 @@ static void put_gap(struct inq_buffer *list, uint64_t base, uint64_t end)
 		inq_buffer_append(list, &info, sizeof(info));
 }
 
+static void put_all(struct inq_buffer *list, const struct inq_region *regions, size_t count)
+{
+	uint64_t at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (regions[i].flags & INQ_REGION_FREE)
+			continue;
+		put_gap(list, at, regions[i].base);
+		put_region(list, &regions[i]);
+		at = regions[i].base + regions[i].size;
+	}
+	put_gap(list, at, USER_SPACE_END);
+}
+
+static void put_planned(struct inq_buffer *list, const struct inq_region *regions, size_t count,
+			const struct inq_plan *plan)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		while (at < plan->count && plan->ranges[at].base + plan->ranges[at].size <= regions[i].base)
+			at++;
+		if (at < plan->count && plan->ranges[at].base < regions[i].base + regions[i].size)
+			put_region(list, &regions[i]);
+	}
+}
+
 INQ_STREAM_WRITER(inq_write_memory_info)
 {
 	const struct inq_region *regions;
@@ -67,20 +97,15 @@ INQ_STREAM_WRITER(inq_write_memory_info)
 	enum inq_status status = inq_target_regions(run->target, &regions, &count, err);
 	struct md_memory_info_list head = {sizeof(head), sizeof(struct md_memory_info), 0};
 	struct inq_buffer list = {0};
-	uint64_t at = 0;
 
 	(void)argument;
 	if (status != INQ_OK)
 		return status;
 	inq_buffer_append(&list, &head, sizeof(head));
-	for (size_t i = 0; i < count; i++) {
-		if (!(regions[i].flags & INQ_REGION_FREE)) {
-			put_gap(&list, at, regions[i].base);
-			put_region(&list, &regions[i]);
-			at = regions[i].base + regions[i].size;
-		}
-	}
-	put_gap(&list, at, USER_SPACE_END);
+	if (run->options->letters & INQ_DUMP_F)
+		put_all(&list, regions, count);
+	else
+		put_planned(&list, regions, count, &run->plan);
 	head.count = (list.size - sizeof(head)) / sizeof(struct md_memory_info);
 	if (inq_buffer_ok(&list))
 		memcpy(list.data, &head, sizeof(head));
