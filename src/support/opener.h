@@ -20,6 +20,11 @@ struct inq_opener {
 	/* A descriptor that the caller owns, or -1 and *ret_status: INQ_ABSENT (no such file), INQ_DENIED,
 	 * INQ_UNSUPPORTED (not a regular file, a place that is never opened). */
 	int (*open)(void *user, const char *path, enum inq_status *ret_status, struct inq_error *err);
+	/* The same for a path that a dump names, below a root that the user named: links and ".." never lead
+	 * out of the root (openat2's RESOLVE_IN_ROOT). `ret_real` is the path to open again later, PATH_MAX
+	 * bytes. NULL: root and path are joined and opened. */
+	int (*open_below)(void *user, const char *root, const char *path, char *ret_real,
+			  enum inq_status *ret_status, struct inq_error *err);
 	void *user;
 };
 
@@ -29,5 +34,9 @@ struct inq_opener inq_opener_direct(void);
 /* Through the opener; NULL means direct. */
 int inq_open(const struct inq_opener *opener, const char *path, enum inq_status *ret_status,
 	     struct inq_error *err);
+
+/* `path` (absolute or not, no component "..": INQ_UNSUPPORTED) below `root`. */
+int inq_open_below(const struct inq_opener *opener, const char *root, const char *path, char *ret_real,
+		   enum inq_status *ret_status, struct inq_error *err);
 
 #endif
