@@ -25,7 +25,8 @@ class Row:
     at       what must be among the functions of the crashing frame or those it is inlined in; '' says nothing
              (the judges still compare), None says that there is no function there
     image    the file that the judges are told is the program; default argv[0]
-    limit    how many frames of each thread are compared
+    limit    how many frames of each thread are compared; 1 where there is no stack to speak of
+    lldb_top how many frames lldb must find in our dump; 1 where lldb has no image to unwind by
     prepare  called with the folder before
     options  more for subprocess.Popen
     skip     called for a reason to skip, None to run
@@ -36,6 +37,7 @@ class Row:
     at: typing.Optional[str] = ""
     image: typing.Optional[str] = None
     limit: int = 300
+    lldb_top: int = 3
     prepare: typing.Optional[typing.Callable] = None
     options: typing.Mapping = dataclasses.field(default_factory=dict)
     suid_dumpable: int = 2
@@ -89,7 +91,7 @@ CRASHES = [
     Row("double-free", ["{c}/crashme", "double-free"], ABRT, "__pthread_kill_implementation"),
     Row("heap-smash", ["{c}/crashme", "heap-smash"], ABRT, "__pthread_kill_implementation"),
     Row("raise", ["{c}/crashme", "raise"], SEGV, "__pthread_kill_implementation"),
-    Row("vdso", ["{c}/crashme", "vdso"], SEGV, ""),
+    Row("vdso", ["{c}/crashme", "vdso"], SEGV, "", lldb_top=1),
 
     # stacks
     Row("overflow", ["{c}/crashme", "overflow"], SEGV, "overflow", limit=200),
@@ -116,7 +118,7 @@ CRASHES = [
     Row("nodebug", ["{c}/crashme-nodebug", "null-read"], SEGV, ""),
     Row("dlopen", ["{c}/crashme", "dlopen"], SEGV, "plugin_inner"),
     Row("deleted", ["{c}/deleted-me", "deleted"], SEGV, "read_null", image="{c}/crashme",
-        prepare=copy_aside("deleted-me")),
+        lldb_top=1, prepare=copy_aside("deleted-me")),
 
     # C++
     Row("cxx-uncaught", ["{c}/crashme_cxx", "uncaught"], ABRT, ""),

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs with lldb's Python module: print what lldb sees in a minidump, as one line of JSON.
-
-    in_lldb.py DUMP
+"""Runs inside lldb: print what lldb sees in the minidump $TRIALS_DUMP, as one line of JSON.
 
     {"threads": [{"tid": N, "registers": {name: N}, "frames": [{"pc": N, "name": str or null}]}],
+                  (a function that another is inlined in shares that one's pc, as with the other judges)
      "stopped": tid, "signal": N, "modules": [{"file": str, "base": N, "uuid": str}]}
 """
 import json
 import os
-import sys
 
 import lldb
 
@@ -26,15 +24,24 @@ def registers_of(frame):
 
 
 def describe(thread):
-    frames = [thread.GetFrameAtIndex(i) for i in range(min(thread.num_frames, LIMIT))]
-    return {"tid": thread.id,
-            "registers": registers_of(frames[0]) if frames else {},
-            "frames": [{"pc": f.pc, "name": f.GetFunctionName()} for f in frames]}
+    frames = []
+    while len(frames) < LIMIT:    # num_frames would unwind to the end, which takes lldb long on node
+        frame = thread.GetFrameAtIndex(len(frames))
+        if not frame.IsValid():
+            break
+        frames.append(frame)
+    told, pc = [], None
+    for frame in frames:
+        pc = frame.pc if pc is None else pc
+        told.append({"pc": pc, "name": frame.GetFunctionName()})
+        if not frame.IsInlined():
+            pc = None
+    return {"tid": thread.id, "registers": registers_of(frames[0]) if frames else {}, "frames": told}
 
 
 def module(target, m):
     base = m.GetObjectFileHeaderAddress().GetLoadAddress(target)
-    return {"file": str(m.file), "base": base & U64, "uuid": m.uuid}
+    return {"file": str(m.file), "base": base & U64, "uuid": m.GetUUIDString()}
 
 
 def main():
@@ -42,9 +49,10 @@ def main():
     debugger.SetAsync(False)
     target = debugger.CreateTarget("")
     error = lldb.SBError()
-    process = target.LoadCore(sys.argv[1], error)
+    process = target.LoadCore(os.environ["TRIALS_DUMP"], error)
     if not process or not process.IsValid():
-        sys.exit("lldb does not open it: %s" % error)
+        print("lldb does not open it: %s" % error)
+        return
     stopped = [t for t in process if t.GetStopReason() in (lldb.eStopReasonSignal, lldb.eStopReasonException)]
     first = stopped[0] if stopped else None
     print("TRIALS-JSON " + json.dumps({
