@@ -196,6 +196,32 @@ Test(image, lies_about_sections_do_no_harm)
 	inq_image_free(image);
 }
 
+/* Found by fuzzing: a segment of a gigabyte costs a file nothing. */
+Test(image, copies_no_table_out_of_zero_fill)
+{
+	struct inq_image_bytes bytes = {.size = 4711};
+	struct inq_image *image;
+	struct inq_error err = {0};
+
+	write_image();
+	elf.segments[1].p_memsz = 1ull << 40;
+	elf_segment(&elf, PT_GNU_EH_FRAME, PF_R, 0x2000, 1ull << 29);
+	elf_finish(&elf);
+	image = open_ok();
+	cr_assert_eq(inq_image_eh_frame_hdr(image, &bytes, &err), INQ_OK, "%s", err.text);
+	cr_expect_eq(bytes.size, 4, "as much as the file has");
+	inq_image_free(image);
+
+	elf.segments[3].p_vaddr += 0x10;
+	elf_finish(&elf);
+	image = open_ok();
+	bytes.size = 4711;
+	cr_expect_eq(inq_image_eh_frame_hdr(image, &bytes, &err), INQ_BAD_DATA);
+	cr_expect(strstr(err.text, "empty"), "%s", err.text);
+	cr_expect_eq(bytes.size, 4711);
+	inq_image_free(image);
+}
+
 /* --- compressed sections ----------------------------------------------------------------------------------------- */
 
 static const char TEXT[] = "sections that compress well compress well compress well compress well";

@@ -227,13 +227,20 @@ enum inq_status image_copy_vaddr(struct inq_image *image, const char *name, uint
 				 struct inq_image_bytes *ret, struct inq_error *err)
 {
 	enum { FIRST = 1 << 16 };
+	const struct image_segment *segment = image_segment_at(image, vaddr);
+	uint64_t limit = image->file ? IMAGE_MAX_BYTES : IMAGE_MAX_MEMORY_BYTES, left;
 	uint8_t *data = NULL;
 	size_t have = 0, room = 0;
 	enum inq_status status = INQ_OK;
 
-	if (size > IMAGE_MAX_BYTES)
+	/* Nothing that is worth a copy lies in zero-fill, which costs a hostile file nothing. */
+	left = !segment ? 0 : (image->file ? segment->file_size : segment->memory_size);
+	left = !segment || vaddr - segment->vaddr >= left ? 0 : left - (vaddr - segment->vaddr);
+	if (size > left)
+		size = left;
+	if (size > limit)
 		return inq_fail(err, INQ_LIMIT, "%s: 0x%llx bytes, at most 0x%llx", name,
-				(unsigned long long)size, IMAGE_MAX_BYTES);
+				(unsigned long long)size, (unsigned long long)limit);
 	/* Grows with what can really be read: a header's word for the size is no reason to allocate it. */
 	while (have < size) {
 		size_t done = 0;

@@ -23,6 +23,7 @@ enum {
 };
 
 #define IMAGE_MAX_BYTES (1ull << 30)  /* one copied section */
+#define IMAGE_MAX_MEMORY_BYTES (64ull << 20) /* the same where no file's size vouches for it */
 #define IMAGE_SLACK_BYTES (48ull << 20) /* a section may unpack to three times the file and this */
 
 /* Program and section headers in one form for both classes. */
