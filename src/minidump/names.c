@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "minidump/format.h"
+#include "minidump/inquest.h"
 
 struct name {
 	uint32_t value;
@@ -57,6 +58,7 @@ static const struct name streams[] = {
 	{MD_STREAM_LINUX_PROC_UPTIME, "LinuxProcUptime"},
 	{MD_STREAM_LINUX_PROC_FD, "LinuxProcFd"},
 	{MD_STREAM_LLDB_GENERATED, "LldbGenerated"},
+	{MD_STREAM_INQUEST_INFO, "InquestInfo"},
 	{MD_STREAM_FACEBOOK_LOGCAT, "FacebookLogcat"},
 	{MD_STREAM_FACEBOOK_APP_CUSTOM_DATA, "FacebookAppCustomData"},
 	{MD_STREAM_FACEBOOK_BUILD_ID, "FacebookBuildId"},

@@ -440,7 +440,7 @@ static void place(struct inq_writer *writer, inq_piece list64)
 	writer->header.directory_rva = sizeof(struct md_header);
 	writer->size = sizeof(struct md_header) + streams * sizeof(struct md_directory);
 	for (unsigned pass = 0; pass < 3 && !writer->failed; pass++) {
-		if (pass == 2)
+		if (pass == 2 && COUNT(writer->listed64, inq_piece))
 			writer->size = (writer->size + MEMORY_ALIGN - 1) & ~(uint64_t)(MEMORY_ALIGN - 1);
 		place_pass(writer, pass);
 	}
