@@ -5,7 +5,9 @@
  * Each argument is a fixed letter, '=' and the value of one specifier of core(5). The kernel splits the
  * pattern before it expands (5.3 and later), so no value can add an argument; a value never decides what an
  * argument means, and what looks like an option is a value that is not a number. Numbers are decimal digits
- * only, without sign or blanks. Async-signal-safe.
+ * only, without sign or blanks. A pattern that has more or fewer arguments than this table was not written by
+ * inquest-register and is not complete, except that the last one may be missing (kernels without %F).
+ * Async-signal-safe.
  */
 #ifndef INQ_HANDLER_CORE_ARGS_H
 #define INQ_HANDLER_CORE_ARGS_H
@@ -18,18 +20,20 @@
 #define INQ_CORE_ARGS(ARG)                 \
 	ARG(1, 'P', "%P", pid, true)        \
 	ARG(2, 'I', "%I", tid, true)        \
-	ARG(3, 'u', "%u", uid, true)        \
-	ARG(4, 'g', "%g", gid, true)        \
-	ARG(5, 'd', "%d", dumpable, true)   \
-	ARG(6, 's', "%s", signal, false)    \
-	ARG(7, 't', "%t", time, false)      \
-	ARG(8, 'c', "%c", core_limit, false)\
-	ARG(9, 'F', "%F", pidfd, false)
+	ARG(3, 'i', "%i", ns_tid, false)    \
+	ARG(4, 'u', "%u", uid, true)        \
+	ARG(5, 'g', "%g", gid, true)        \
+	ARG(6, 'd', "%d", dumpable, true)   \
+	ARG(7, 's', "%s", signal, false)    \
+	ARG(8, 't', "%t", time, false)      \
+	ARG(9, 'c', "%c", core_limit, false)\
+	ARG(10, 'F', "%F", pidfd, false)
 
 enum { INQ_CORE_PATTERN_MAX = 127 }; /* bytes, without the NUL */
 
 struct inq_core_args {
 	uint64_t pid, tid;      /* in the initial pid namespace; tid is the crashing thread's */
+	uint64_t ns_tid;        /* the same thread in its own pid namespace */
 	uint64_t uid, gid;      /* real, in the initial user namespace */
 	uint64_t dumpable;      /* 0, 1, 2 */
 	uint64_t signal;

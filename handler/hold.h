@@ -4,7 +4,8 @@
  *
  * In a build with --enable-test-hooks a program that comes to INQ_HOLD(point) looks for the file
  * /run/inquest-test/hold.<point> (the directory must belong to root and be 0700) and, if it is there, raises
- * SIGSTOP; SIGCONT lets it go on. In all other builds the macro is nothing. The deadlines go on while held.
+ * SIGSTOP; SIGCONT lets it go on. The files are looked up once, at the start. In all other builds the macro is
+ * nothing. The deadlines go on while held.
  */
 #ifndef INQ_HANDLER_HOLD_H
 #define INQ_HANDLER_HOLD_H
@@ -34,7 +35,7 @@ enum inq_hold_point {
 };
 
 #ifdef INQ_TEST_HOOKS
-/* Prepare before confinement: opens the directory, so that a confined worker can look without opening. */
+/* Look up which points are wanted. */
 void inq_hold_init(void);
 void inq_hold(enum inq_hold_point point);
 #define INQ_HOLD(point) inq_hold(INQ_HOLD_##point)

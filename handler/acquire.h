@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/**
+ * What needs privilege: showing which process crashed, and opening and reading its /proc files.
+ *
+ * A process id alone names nobody, since ids are used again. The identity is shown before anything is read:
+ *
+ *  - by the pidfd that the kernel opened for us (%F, Linux 6.16): the directory /proc/PID is opened first, then
+ *    the pidfd is asked for its process id; if it is PID, the directory is the pidfd's process;
+ *  - else by age: the process held its id when the kernel started us, so a process that has the id later and is
+ *    another one started after us. One that started before us (in clock ticks, strictly) is the one that crashed;
+ *    of one that started within the same tick it cannot be shown, and the dump goes to root.
+ *
+ * All files are opened through that directory, which never shows a successor (ESRCH once the process is gone).
+ * Bytes are taken as they are, up to limits; nothing is interpreted here but the ids that the kernel prints.
+ * Not async-signal-safe (allocation).
+ */
+#ifndef INQ_HANDLER_ACQUIRE_H
+#define INQ_HANDLER_ACQUIRE_H
+
+#include "handler/authority.h"
+#include "handler/core_args.h"
+#include "support/buffer.h"
+#include "target/dying.h"
+
+#include <stdbool.h>
+
+/* Which process it is. Descriptors are -1 where there is none. */
+struct inq_identity {
+	int pidfd;      /* borrowed: the kernel's */
+	int proc;       /* /proc/PID */
+	int files;      /* /proc/PID, or task/TID where the main thread has already ended */
+	uint32_t pid;
+	bool shown;
+};
+
+/* Open and show. Never fails: what is not shown has descriptors of -1, so that nothing of it is read. */
+void inq_identity_open(const struct inq_core_args *args, struct inq_identity *ret);
+
+/* Is it still that process, and has it not been reaped? */
+bool inq_identity_still(const struct inq_identity *identity);
+
+/* Fill in what /proc says of who owns the process: threads, ids_equal, auxv, secure, same_userns. Compares with
+ * facts->uid and gid. Takes about 10 us for a thread. */
+void inq_identity_facts(const struct inq_identity *identity, struct inq_authority_facts *facts);
+
+/* Everything of /proc that a dump is made of, as bytes and descriptors. */
+struct inq_acquired {
+	struct inq_dying_source source; /* points into what follows */
+	struct inq_buffer texts[INQ_DYING_TEXT_COUNT];
+	struct inq_dying_thread *threads;
+	char executable[4097];
+};
+
+/* Read and open. Pieces that cannot be had are missing in the source, and that is all. @core_fd is the pipe. */
+void inq_acquire(const struct inq_identity *identity, const struct inq_core_args *args, int core_fd,
+		 struct inq_acquired *ret);
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * inquest-core: what the kernel runs when a process dies. See inquest-core(8).
+ *
+ * Two processes. The parent, root, shows who crashed, decides who may read the dump, and owns the spool; it takes
+ * nothing apart. The child reads the process and, confined, writes the dump (worker.h). Both hold the core's pipe
+ * while they read /proc, and the dying process is let go when both have closed it. Whatever becomes of the child,
+ * the parent writes what the kernel said.
+ */
+#include <config.h>
+
+#include "handler/acquire.h"
+#include "handler/authority.h"
+#include "handler/core_args.h"
+#include "handler/hold.h"
+#include "handler/log.h"
+#include "handler/minimal.h"
+#include "handler/worker.h"
+#include "spool/config.h"
+#include "spool/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	CORE_PIPE = STDIN_FILENO,
+	EXPECTED_BASE = 128 << 10,   /* bytes reserved for a dump... */
+	EXPECTED_THREAD = 8 << 10,   /* ...and for each of its threads */
+	LAST_RESORT = 30,            /* seconds behind the deadlines: then SIGALRM ends us */
+};
+
+static const uint64_t SECOND = 1000000000;
+
+struct core {
+	struct inq_core_args args;
+	struct inq_config config;
+	struct inq_identity identity;
+	struct inq_authority authority;
+	struct inq_spool_account account;
+	struct inq_spool spool;
+	struct inq_spool_file file;
+	uint64_t start_ns;
+	uint64_t threads;
+	int channel;
+	pid_t worker;
+	char why[INQ_ERROR_TEXT]; /* why there is no full dump */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* --- the process itself --------------------------------------------------------------------------- */
+
+/* The kernel leaves 1 and 2 closed; the next files must not become standard output. */
+static int fix_stdio(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	}
+	return 0;
+}
+
+/* Nothing of the caller's environment, limits, signals and directory counts. A limit of 1 is the kernel's own mark
+ * that a process is never dumped through a pipe, and one that is not dumpable is never dumped at all: a crash in
+ * here starts no second helper. */
+static void fix_process(void)
+{
+	const struct rlimit never = {1, 1};
+	sigset_t none;
+
+	umask(077);
+	clearenv();
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setrlimit(RLIMIT_CORE, &never);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (chdir("/"))
+		_exit(1);
+}
+
+/* --- the child ------------------------------------------------------------------------------------ */
+
+static int start_worker(struct core *core, const char *remark)
+{
+	int channel[2];
+	struct inq_worker_job job = {
+		.args = &core->args,
+		.config = &core->config,
+		.identity = &core->identity,
+		.remark = remark,
+		.held_since_ns = core->start_ns,
+		.core = CORE_PIPE,
+		.parent = getpid(),
+	};
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
+		return -1;
+	core->worker = fork();
+	if (!core->worker) {
+		close(channel[0]);
+		job.channel = channel[1];
+		inq_worker_run(&job);
+	}
+	close(channel[1]);
+	core->channel = channel[0];
+	return core->worker < 0 ? -1 : 0;
+}
+
+static void end_worker(struct core *core)
+{
+	if (core->worker <= 0)
+		return;
+	kill(core->worker, SIGKILL);
+	while (waitpid(core->worker, NULL, 0) < 0 && errno == EINTR)
+		;
+	core->worker = 0;
+}
+
+/* How the child ended, in words, when it said nothing itself. */
+static void say_end(struct core *core)
+{
+	int status;
+
+	while (waitpid(core->worker, &status, 0) < 0) {
+		if (errno != EINTR)
+			return;
+	}
+	core->worker = 0;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		snprintf(core->why, sizeof(core->why), "the worker was killed: a system call that it may not make");
+	else if (WIFSIGNALED(status))
+		snprintf(core->why, sizeof(core->why), "the worker was killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(core->why, sizeof(core->why), "the worker ended early, status %d", WEXITSTATUS(status));
+}
+
+/* Wait for a word of the child until a time (CLOCK_MONOTONIC, ns). False: it will not come, `why` says why. */
+static bool hear(struct core *core, enum inq_worker_word wanted, uint64_t until, uint64_t *ret_value)
+{
+	struct inq_worker_message message;
+	struct pollfd wait = {.fd = core->channel, .events = POLLIN};
+	uint64_t now = now_ns();
+	ssize_t size;
+	int ready;
+
+	do {
+		now = now_ns();
+		ready = poll(&wait, 1, now < until ? (int)((until - now) / 1000000 + 1) : 0);
+	} while (ready < 0 && errno == EINTR);
+	if (ready <= 0) {
+		end_worker(core);
+		snprintf(core->why, sizeof(core->why), "the worker was not done at the deadline");
+		return false;
+	}
+	size = recv(core->channel, &message, sizeof(message), MSG_DONTWAIT);
+	if (size != sizeof(message)) {
+		say_end(core);
+		return false;
+	}
+	if (message.word == wanted) {
+		*ret_value = message.value;
+		return true;
+	}
+	message.words[sizeof(message.words) - 1] = '\0';
+	end_worker(core);
+	snprintf(core->why, sizeof(core->why), "%s",
+		 message.word == INQ_WORKER_FAILED ? message.words : "the worker spoke out of turn");
+	return false;
+}
+
+/* --- the decision --------------------------------------------------------------------------------- */
+
+/* After the last read of /proc, once. */
+static void decide(struct core *core, struct inq_authority_facts *facts)
+{
+	facts->still = inq_identity_still(&core->identity);
+	INQ_HOLD(verified);
+	core->authority = inq_authority_decide(facts);
+	core->account = (struct inq_spool_account){
+		.uid = core->args.complete ? (uint32_t)core->args.uid : 0,
+		.gid = core->args.complete ? (uint32_t)core->args.gid : 0,
+		.root_only = core->authority.root_only,
+	};
+	INQ_HOLD(decided);
+}
+
+/* The name comes from the kernel's comm of the main thread; a process that could not be shown has none. */
+static void name_dump(const struct core *core, struct inq_spool_name *ret)
+{
+	char comm[16];
+	ssize_t size = -1;
+	int fd = core->identity.proc < 0 ? -1 : openat(core->identity.proc, "comm", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		size = read(fd, comm, sizeof(comm));
+		close(fd);
+	}
+	if (size > 0 && comm[size - 1] == '\n')
+		size--;
+	*ret = (struct inq_spool_name){
+		.pid = (uint32_t)core->args.pid,
+		.time = core->args.time ? (int64_t)core->args.time : (int64_t)time(NULL),
+	};
+	inq_spool_program(comm, size > 0 ? (size_t)size : 0, ret->program);
+}
+
+/* --- writing -------------------------------------------------------------------------------------- */
+
+static uint64_t expected_size(const struct core *core)
+{
+	uint64_t size = EXPECTED_BASE + core->threads * EXPECTED_THREAD;
+
+	return size < core->config.max_dump ? size : core->config.max_dump;
+}
+
+static bool open_file(struct core *core)
+{
+	struct inq_error err;
+
+	if (inq_spool_open(core->config.spool, &core->spool, &err) != INQ_OK ||
+	    inq_spool_create(&core->spool, &core->account, &core->config, expected_size(core), &core->file, &err) !=
+		    INQ_OK) {
+		snprintf(core->why, sizeof(core->why), "%s", err.text);
+		return false;
+	}
+	INQ_HOLD(created);
+	return true;
+}
+
+/* From the decision to a written file; false and `why` otherwise. */
+static bool write_dump(struct core *core)
+{
+	uint64_t hold = core->start_ns + core->config.hold_deadline * SECOND;
+	uint64_t write = core->start_ns + (core->config.hold_deadline + core->config.write_deadline) * SECOND;
+	uint64_t ignored;
+
+	if (!open_file(core))
+		return false;
+	if (inq_worker_give(core->channel, core->file.fd)) {
+		say_end(core);
+		return false;
+	}
+	return hear(core, INQ_WORKER_RELEASED, hold, &ignored) && hear(core, INQ_WORKER_DONE, write, &ignored);
+}
+
+static bool publish(struct core *core, const struct inq_spool_name *name)
+{
+	char given[INQ_SPOOL_NAME];
+	struct inq_error err;
+
+	INQ_HOLD(written);
+	if (inq_spool_publish(&core->file, &core->account, name, given, &err) != INQ_OK) {
+		snprintf(core->why, sizeof(core->why), "%s", err.text);
+		return false;
+	}
+	INQ_HOLD(published);
+	inq_spool_refill(&core->spool);
+	return true;
+}
+
+/* What the kernel said, in the dump's own place, or over the reserve where that has no space. */
+static bool write_last_word(struct core *core, const struct inq_spool_name *name)
+{
+	struct inq_minimal minimal;
+	char given[INQ_SPOOL_NAME];
+	struct inq_error err;
+
+	if (core->spool.fd < 0 || !core->config.max_count ||
+	    inq_minimal_make(&core->args, core->why, &minimal, &err) != INQ_OK)
+		return false;
+	if (core->file.fd < 0 && inq_spool_create(&core->spool, &core->account, &core->config, minimal.size,
+						  &core->file, &err) != INQ_OK)
+		core->file.fd = -1;
+	if (core->file.fd >= 0 && !ftruncate(core->file.fd, 0) &&
+	    pwrite(core->file.fd, minimal.bytes, minimal.size, 0) == (ssize_t)minimal.size &&
+	    inq_spool_publish(&core->file, &core->account, name, given, &err) == INQ_OK)
+		return true;
+	inq_spool_abandon(&core->file);
+	return inq_spool_last_word(&core->spool, &core->account, minimal.bytes, minimal.size, name, given, &err) ==
+	       INQ_OK;
+}
+
+/* --- the road ------------------------------------------------------------------------------------- */
+
+static int collect(struct core *core, const char *remark)
+{
+	struct inq_authority_facts facts = {
+		.arguments = core->args.complete,
+		.identity = core->identity.shown,
+		.dumpable = core->args.dumpable,
+		.uid = (uint32_t)core->args.uid,
+		.gid = (uint32_t)core->args.gid,
+	};
+	uint64_t hold = core->start_ns + core->config.hold_deadline * SECOND;
+	struct inq_spool_name name;
+	bool acquired, written;
+
+	if (start_worker(core, remark))
+		snprintf(core->why, sizeof(core->why), "no worker could be started");
+	inq_identity_facts(&core->identity, &facts);
+	name_dump(core, &name);
+	INQ_HOLD(read);
+	acquired = core->worker > 0 && hear(core, INQ_WORKER_ACQUIRED, hold, &core->threads);
+	decide(core, &facts);
+	/* The child has its own end; from here on it alone decides how long the process is held. */
+	close(CORE_PIPE);
+	written = acquired && write_dump(core);
+	if (written)
+		written = publish(core, &name);
+	if (!written) {
+		end_worker(core);
+		if (core->spool.fd < 0)
+			inq_spool_open(core->config.spool, &core->spool, NULL);
+		written = write_last_word(core, &name);
+		inq_log(core->spool.fd, core->args.pid, "%s: %s",
+			written ? "only a minimal dump was written" : "no dump was written", core->why);
+	}
+	end_worker(core);
+	return !written;
+}
+
+static void say(const char *text)
+{
+	if (write(STDERR_FILENO, text, strlen(text)) < 0)
+		return;
+}
+
+static int misused(int argc)
+{
+	if (argc < 2) {
+		say("inquest-core: run by the kernel when a process crashes; see inquest-register(8)\n");
+		return 2;
+	}
+	if (geteuid()) {
+		say("inquest-core: must be run by the kernel, as root\n");
+		return 1;
+	}
+	return 0;
+}
+
+int main(int argc, char *argv[])
+{
+	struct core core = {.start_ns = now_ns(), .spool.fd = -1, .file = {.fd = -1, .directory = -1}, .channel = -1};
+	struct inq_error err;
+	const char *remark = NULL;
+	int status;
+
+	if (fix_stdio())
+		return 1;
+	status = misused(argc);
+	if (status)
+		return status;
+	fix_process();
+	inq_hold_init();
+	INQ_HOLD(start);
+	inq_core_args_parse(argc, argv, &core.args);
+	INQ_HOLD(arguments);
+	if (inq_config_load(INQ_CONFIG_FILE, &core.config, &err) != INQ_OK) {
+		remark = "the settings could not be trusted; the strictest were used";
+		inq_log(-1, core.args.pid, "%s", err.text);
+	}
+	alarm((unsigned)(core.config.hold_deadline + core.config.write_deadline) + LAST_RESORT);
+	if (core.config.honour_core_limit && !core.args.core_limit && core.args.known & INQ_CORE_ARG_BIT(9))
+		return 0;
+	inq_identity_open(&core.args, &core.identity);
+	INQ_HOLD(identity);
+	return collect(&core, remark);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <config.h>
+
+#include "handler/worker.h"
+
+#include "capture/capture.h"
+#include "capture/options.h"
+#include "handler/confine.h"
+#include "handler/hold.h"
+#include "privacy/veil.h"
+#include "target/dying.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	MEMORY_BASE = 256 << 20, /* bytes of address space; the plan of a dump of 200,000 threads fits */
+};
+
+/* --- the channel ---------------------------------------------------------------------------------- */
+
+static void tell(const struct inq_worker_job *job, enum inq_worker_word word, uint64_t value)
+{
+	const struct inq_worker_message message = {.word = word, .value = value};
+
+	/* A parent that is gone takes this process with it. */
+	if (send(job->channel, &message, sizeof(message), MSG_NOSIGNAL) < 0)
+		_exit(1);
+}
+
+static _Noreturn void fail(const struct inq_worker_job *job, const struct inq_error *err)
+{
+	struct inq_worker_message message = {.word = INQ_WORKER_FAILED, .status = err->status};
+
+	memcpy(message.words, err->text, sizeof(message.words) - 1);
+	send(job->channel, &message, sizeof(message), MSG_NOSIGNAL);
+	_exit(1);
+}
+
+/* Room for one descriptor, aligned as the macros of cmsg(3) want it. */
+union control {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+int inq_worker_give(int channel, int fd)
+{
+	union control control = {0};
+	char byte = 0;
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	return sendmsg(channel, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+/* Waits for the parent's decision; no descriptor means that there is no place for a dump. */
+static int take_file(const struct inq_worker_job *job)
+{
+	union control control = {0};
+	char byte;
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *header;
+	ssize_t size;
+	int fd;
+
+	do
+		size = recvmsg(job->channel, &message, MSG_CMSG_CLOEXEC);
+	while (size < 0 && errno == EINTR);
+	header = size == 1 ? CMSG_FIRSTHDR(&message) : NULL;
+	if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int)))
+		_exit(1);
+	memcpy(&fd, CMSG_DATA(header), sizeof(int));
+	return fd;
+}
+
+/* --- the work ------------------------------------------------------------------------------------- */
+
+static void confine(const struct inq_worker_job *job, const struct inq_dying_source *source)
+{
+	const int keep[] = {
+		/* 1 and 2 are /dev/null, and stay so that the dump never becomes anybody's standard output. */
+		job->core, 1, 2, job->channel, source->mem_fd, source->smaps_fd, source->cpuinfo_fd,
+		source->os_release_fd,
+	};
+	const struct inq_confinement confinement = {
+		.uid = (uid_t)job->config->worker_uid,
+		.gid = (gid_t)job->config->worker_gid,
+		.keep = keep,
+		.keep_count = sizeof(keep) / sizeof(keep[0]),
+		.max_file = job->config->max_dump,
+		.max_memory = MEMORY_BASE + 2 * (uint64_t)source->texts[INQ_DYING_MAPS].size * 8 +
+			      source->thread_count * 8192,
+		.max_seconds = job->config->write_deadline,
+		.parent = job->parent,
+	};
+	struct inq_error err;
+
+	if (inq_confine(&confinement, &err) != INQ_OK)
+		fail(job, &err);
+}
+
+struct release {
+	const struct inq_worker_job *job;
+	struct inq_target *target;
+};
+
+static void let_go(void *user)
+{
+	const struct release *release = user;
+
+	INQ_HOLD(gathered);
+	inq_target_dying_release(release->target);
+	close(release->job->core);
+	tell(release->job, INQ_WORKER_RELEASED, 0);
+	INQ_HOLD(released);
+}
+
+static enum inq_status dump(const struct inq_worker_job *job, const struct inq_dying_source *source, int *ret_file,
+			    struct inq_error *err)
+{
+	struct release release = {.job = job};
+	const struct inq_capture_hooks hooks = {
+		.released = let_go,
+		.user = &release,
+		.held_since_ns = job->held_since_ns,
+		.remark = job->remark,
+	};
+	struct inq_dump_options options;
+	struct inq_veil_policy policy;
+	struct inq_veil *veil;
+	enum inq_status status = inq_dump_options_parse(job->config->dump, &options, err);
+
+	if (status == INQ_OK)
+		status = inq_target_open_dying(source, &release.target, err);
+	if (status != INQ_OK)
+		return status;
+	policy = inq_dump_options_policy(&options);
+	status = inq_veil_new(release.target, &policy, &veil, err);
+	if (status != INQ_OK)
+		return status;
+	*ret_file = take_file(job);
+	return inq_capture(veil, &options, *ret_file, &hooks, NULL, err);
+}
+
+_Noreturn void inq_worker_run(const struct inq_worker_job *job)
+{
+	struct inq_acquired acquired;
+	struct inq_error err = {0};
+	struct stat st = {0};
+	int file = -1;
+
+	INQ_HOLD(worker);
+	inq_acquire(job->identity, job->args, job->core, &acquired);
+	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);
+	confine(job, &acquired.source);
+	INQ_HOLD(confined);
+	if (dump(job, &acquired.source, &file, &err) != INQ_OK)
+		fail(job, &err);
+	if (fstat(file, &st))
+		_exit(1);
+	tell(job, INQ_WORKER_DONE, (uint64_t)st.st_size);
+	/* Nothing is freed: the end of the process does it at once. */
+	_exit(0);
+}

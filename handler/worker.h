@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/**
+ * The child of inquest-core: takes all bytes while it is root, confines itself, takes them apart and writes.
+ *
+ * It talks to its parent over a socket of packets: sends struct inq_worker_message, and gets one packet with the
+ * dump's descriptor (SCM_RIGHTS). The parent believes nothing of what it says but that it was said: order, sizes
+ * and words are those of a process that may have been taken over by what it read.
+ */
+#ifndef INQ_HANDLER_WORKER_H
+#define INQ_HANDLER_WORKER_H
+
+#include "handler/acquire.h"
+#include "handler/core_args.h"
+#include "spool/config.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* In this order; FAILED may come instead of any. */
+enum inq_worker_word {
+	INQ_WORKER_ACQUIRED = 1, /* the last file of /proc was read; value: threads */
+	INQ_WORKER_RELEASED,     /* its end of the core's pipe is closed */
+	INQ_WORKER_DONE,         /* the dump is written; value: bytes */
+	INQ_WORKER_FAILED,       /* and ends; words say why */
+};
+
+enum { INQ_WORKER_WORDS = 256 };
+
+struct inq_worker_message {
+	uint32_t word;   /* enum inq_worker_word */
+	uint32_t status; /* enum inq_status of FAILED */
+	uint64_t value;
+	char words[INQ_WORKER_WORDS]; /* NUL-terminated */
+};
+
+struct inq_worker_job {
+	const struct inq_core_args *args;
+	const struct inq_config *config;
+	const struct inq_identity *identity;
+	const char *remark;       /* for the dump's comment, or NULL */
+	uint64_t held_since_ns;   /* CLOCK_MONOTONIC */
+	int core;                 /* the pipe */
+	int channel;
+	pid_t parent;
+};
+
+_Noreturn void inq_worker_run(const struct inq_worker_job *job);
+
+/* The parent's side: give the dump's descriptor. 0, or -1 and errno. */
+int inq_worker_give(int channel, int fd);
+
+#endif
