@@ -202,6 +202,9 @@ if wanted sanitizers; then
 			{ grep -q '^# TOTAL' "$logs/check-sanitizers.log" ||
 				{ bad "make check with sanitizers does not build"; tail -n 40 "$logs/check-sanitizers.log"; }; }
 		count_check "$build_dir/sanitizers"
+		if [ $as_root = yes ] && wanted trials && [ -x "$build_dir/sanitizers/inquest" ]; then
+			run_trials --debugger "$build_dir/sanitizers/inquest" --quiet 'input.*'
+		fi
 	fi
 fi
 
