@@ -49,10 +49,12 @@ else
 	echo "$wrong"
 fi
 
+# Debian 12's libdwarf has no pkg-config file; configure looks in the same places.
+libdwarf=$(pkg-config --cflags libdwarf 2>/dev/null || echo -I/usr/include/libdwarf -I/usr/include/libdwarf-0)
 alone=
 for header in "$top"/src/*/*.h "$top"/handler/*.h; do
 	[ -f "$header" ] || continue
-	$cc -std=gnu17 -D_GNU_SOURCE -I"$top/src" -I"$top" -fsyntax-only -x c "$header" 2>/dev/null ||
+	$cc -std=gnu17 -D_GNU_SOURCE -I"$top/src" -I"$top" $libdwarf -fsyntax-only -x c "$header" 2>/dev/null ||
 		alone="$alone
 # $header"
 done
