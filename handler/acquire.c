@@ -312,6 +312,8 @@ void inq_acquire(const struct inq_identity *identity, const struct inq_core_args
 	memset(ret, 0, sizeof(*ret));
 	set_numbers(args, &ret->source);
 	ret->source.core_fd = core_fd;
+	if (!uname(&ret->kernel))
+		ret->source.kernel = &ret->kernel;
 	ret->source.mem_fd = open_at(identity->files, "mem", O_RDONLY);
 	ret->source.smaps_fd = open_at(identity->files, "smaps", O_RDONLY);
 	ret->source.cpuinfo_fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);

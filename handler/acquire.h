@@ -23,6 +23,7 @@
 #include "target/dying.h"
 
 #include <stdbool.h>
+#include <sys/utsname.h>
 
 /* Which process it is. Descriptors are -1 where there is none. */
 struct inq_identity {
@@ -48,6 +49,7 @@ struct inq_acquired {
 	struct inq_dying_source source; /* points into what follows */
 	struct inq_buffer texts[INQ_DYING_TEXT_COUNT];
 	struct inq_dying_thread *threads;
+	struct utsname kernel;
 	char executable[4097];
 };
 
