@@ -207,6 +207,7 @@ Test(file, reads_a_seekable_zstd_file_by_frames)
 		put_seekable(&bytes, 0, checked);
 		cr_assert_eq(inq_file_open_bytes(bytes.data, bytes.size, "a.zst", &file, &err), INQ_OK, "%s", err.text);
 		cr_assert(inq_file_is_compressed(file));
+		cr_assert_eq(inq_file_stored_size(file), bytes.size);
 		reads_the_content(file);
 		inq_file_close(file);
 		cr_assert_eq(inq_file_open_fd(file_of(bytes.data, bytes.size), "a.zst", &file, &err), INQ_OK);
@@ -227,6 +228,7 @@ Test(file, unpacks_a_zstd_file_without_a_table)
 	put_frame(&packed, bytes + 300000, SIZE - 300000);
 	cr_assert_eq(inq_file_open_fd(file_of(packed.data, packed.size), "a.zst", &file, &err), INQ_OK, "%s", err.text);
 	cr_assert(inq_file_is_compressed(file));
+	cr_assert_eq(inq_file_stored_size(file), packed.size);
 	reads_the_content(file);
 	inq_file_close(file);
 	inq_buffer_done(&packed);

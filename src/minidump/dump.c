@@ -269,26 +269,38 @@ static enum inq_status parse_stream(struct inq_dump *dump, uint32_t type, inq_du
 	return inq_prepend(err, status, "'%s': %s at 0x%x", file, noun, stream->rva);
 }
 
+/* Parse for the first time and remember how it went. */
+static enum inq_status find_answer(struct inq_dump *dump, struct inq_dump_answer *answer, uint32_t stream_type,
+				   inq_dump_parser parse, struct inq_error *err)
+{
+	struct inq_error inner = {0};
+	const void *value = NULL;
+	enum inq_status status = stream_type ? parse_stream(dump, stream_type, parse, &value, &inner)
+					     : parse(dump, NULL, &value, &inner);
+
+	if (status != INQ_OK && err)
+		*err = inner;
+	/* What the machine could not do may go better the next time. */
+	if (status == INQ_OS || status == INQ_NO_MEMORY)
+		return status;
+	if (status != INQ_OK)
+		answer->words = keep(dump, inner.text, strlen(inner.text));
+	answer->status = status;
+	answer->value = value;
+	answer->known = true;
+	return status;
+}
+
 enum inq_status inq_dump_answer(struct inq_dump *dump, enum inq_dump_question question, uint32_t stream_type,
 				inq_dump_parser parse, const void **ret, struct inq_error *err)
 {
 	struct inq_dump_answer *answer = &dump->answers[question];
-	struct inq_error inner = {0};
-	const void *value = NULL;
+	enum inq_status status;
 
 	if (!answer->known) {
-		answer->status = stream_type ? parse_stream(dump, stream_type, parse, &value, &inner)
-					     : parse(dump, NULL, &value, &inner);
-		answer->value = value;
-		if (answer->status != INQ_OK) {
-			if (err)
-				*err = inner;
-			/* What the machine could not do may go better the next time. */
-			if (answer->status == INQ_OS || answer->status == INQ_NO_MEMORY)
-				return answer->status;
-			answer->words = keep(dump, inner.text, strlen(inner.text));
-		}
-		answer->known = true;
+		status = find_answer(dump, answer, stream_type, parse, err);
+		if (status != INQ_OK)
+			return status;
 	}
 	if (answer->status != INQ_OK)
 		return inq_fail(err, answer->status, "%s", answer->words ? answer->words : "not readable");
@@ -486,7 +498,7 @@ enum inq_status inq_dump_open(struct inq_file *file, struct inq_dump **ret, stru
 		return inq_fail(err, INQ_NO_MEMORY, "'%s': no memory", inq_file_name(file));
 	dump->file = file;
 	dump->header.file_size = inq_file_size(file);
-	dump->budget = dump->header.file_size * 2 + (32u << 20);
+	dump->budget = inq_file_stored_size(file) * 2 + (32u << 20);
 	status = read_header(dump, &header, err);
 	if (status == INQ_OK)
 		status = read_directory(dump, &header, err);

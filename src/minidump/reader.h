@@ -15,8 +15,9 @@
  *   INQ_OS, INQ_NO_MEMORY  as usual.
  * *ret moves on INQ_OK only, other streams stay usable, and the answer is remembered: asking again costs nothing.
  *
- * Of a stream type that occurs twice, the first counts (as in Breakpad and LLDB). All of a dump's memory is
- * bounded by 2 x the file's size + 32 MiB. One thread at a time. Not async-signal-safe.
+ * Of a stream type that occurs twice, the first counts and the others are listed as duplicates (Breakpad and LLVM
+ * refuse the whole file). All of a dump's memory is bounded by 2 x the file's size, as it is stored, also where it is
+ * compressed, + 32 MiB. One thread at a time. Not async-signal-safe.
  */
 #ifndef INQ_MINIDUMP_READER_H
 #define INQ_MINIDUMP_READER_H

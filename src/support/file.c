@@ -27,7 +27,8 @@ struct slot {
 struct inq_file {
 	struct inq_raw raw; /* what is stored: a descriptor or bytes in memory */
 	char *name;
-	uint64_t size;
+	uint64_t size; /* unpacked */
+	uint64_t stored; /* bytes, as it was opened */
 	uint64_t time; /* of the last write */
 	bool compressed;
 	struct inq_frames *frames; /* where the file is compressed and not unpacked */
@@ -50,6 +51,11 @@ uint64_t inq_file_size(const struct inq_file *file)
 uint64_t inq_file_time(const struct inq_file *file)
 {
 	return file->time;
+}
+
+uint64_t inq_file_stored_size(const struct inq_file *file)
+{
+	return file->stored;
 }
 
 bool inq_file_is_compressed(const struct inq_file *file)
@@ -119,6 +125,7 @@ static enum inq_status open_raw(struct inq_raw raw, const char *name, struct inq
 	}
 	file->raw = raw;
 	file->size = raw.size;
+	file->stored = raw.size;
 	file->slot_count = SLOTS;
 	if (inq_frames_begin(&raw))
 		status = open_compressed(file, err);

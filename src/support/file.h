@@ -43,6 +43,7 @@ void inq_file_close(struct inq_file *file);
 const char *inq_file_name(const struct inq_file *file);
 uint64_t inq_file_size(const struct inq_file *file); /* uncompressed bytes */
 uint64_t inq_file_time(const struct inq_file *file); /* last written, seconds since 1970; 0 unknown (bytes in memory) */
+uint64_t inq_file_stored_size(const struct inq_file *file); /* bytes as it was opened, compressed or not */
 bool inq_file_is_compressed(const struct inq_file *file);
 
 /**
