@@ -11,11 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { DUMP_STYLES = 16 };
-
 /* What the commands work on, and what they remember between each other. */
 struct debugger {
 	struct out out;
+	struct out errors;           /* what went wrong; with JSON it stands in the command's object */
 	struct inq_session *session; /* NULL: nothing is open */
 	struct inq_session_options options;
 	char *symbol_path, *image_path; /* owned; what options points at */
@@ -25,6 +24,7 @@ struct debugger {
 	uint64_t next_dump;          /* where d goes on */
 	uint64_t next_code;          /* where u goes on */
 	const char *dump_style;      /* name of the last d command, for `d` */
+	struct inq_disassembler *disassembler; /* NULL until needed */
 	/* .opendump: opens a path as -z does, with its last and prefixes; set by main. */
 	enum inq_status (*open)(struct debugger *debugger, const char *name, struct inq_error *err);
 };
@@ -39,7 +39,6 @@ struct invocation {
 enum command_needs {
 	NEEDS_NOTHING,
 	NEEDS_SESSION,
-	NEEDS_ADDRESS_SPACE = NEEDS_SESSION,
 };
 
 struct command {
@@ -55,7 +54,8 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
-/* The row that the line's first word means, or NULL; ret_call is filled either way, its name in `name`. */
+/* The row that the text's first word means, or NULL; the word is in `name` either way, what follows it (leading
+ * blanks dropped) at *ret_args. */
 enum { COMMAND_NAME = 32 };
 const struct command *command_find(const char *line, char name[COMMAND_NAME], const char **ret_args);
 

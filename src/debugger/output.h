@@ -25,7 +25,7 @@ struct out {
 	struct inq_buffer text;   /* not yet written */
 	json_t *json;             /* the current command's object, or NULL: text is wanted */
 	bool failed;              /* the reader went away */
-	const volatile int *interrupted; /* set by SIGINT; NULL: cannot be */
+	volatile int *interrupted;  /* set by SIGINT; NULL: cannot be */
 };
 
 void out_init(struct out *out, int fd);

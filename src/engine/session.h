@@ -96,6 +96,7 @@ struct inq_place {
 	const char *module_name;         /* "libc.so.6"; "" */
 	uint64_t module_offset;          /* address - module->base */
 	const char *symbol;              /* demangled; NULL: none */
+	const char *linkage;             /* as in the symbol table; NULL: none, or an inlined function's */
 	uint64_t symbol_address;         /* in the process */
 	uint64_t offset;                 /* address - symbol_address */
 	uint64_t symbol_size;            /* bytes, 0 unknown */

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* inquest, the debugger: options, the two processes, and what is said before and after. */
+#include "config.h"
+
+#include "debugger/broker.h"
+#include "debugger/command.h"
+#include "debugger/list.h"
+#include "debugger/repl.h"
+#include "debugger/sandbox.h"
+#include "debugger/show.h"
+#include "support/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum exit_code { EXIT_DONE = 0, EXIT_COULD_NOT = 1, EXIT_MISUSED = 2 };
+
+struct arguments {
+	const char *dump, *commands, *symbol_path, *image_path;
+	bool json, list, sandbox;
+};
+
+/* Everything that main's process and the worker need; lives in main. */
+struct program {
+	struct debugger debugger; /* first: the command's open() goes back from it to the program */
+	struct broker broker;
+	struct arguments arguments;
+	struct inq_spool_list *spool; /* of `inquest list` */
+};
+
+static volatile int interrupted;
+
+static void on_interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+/* The leak checker stops all threads from a cloned process, which the confinement forbids. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
+
+/* --- options ------------------------------------------------------------------------------------------------- */
+
+static const char usage_text[] =
+	"usage: inquest -z FILE [-c COMMANDS] [-y PATH] [-i PATH] [--json]\n"
+	"       inquest list [--json]\n"
+	"\n"
+	"Look at a minidump or an ELF core: what died, of what, where.\n"
+	"\n"
+	"  -z FILE        open FILE; 'last' is the newest dump of the spool, and the beginning of a name\n"
+	"                 there is enough\n"
+	"  -c COMMANDS    run commands, parted by ';' (at a terminal the prompt follows)\n"
+	"  -y PATH        where debug files are, folders with ':' between\n"
+	"  -i PATH        where programs and libraries are\n"
+	"      --json     one JSON object for each command\n"
+	"      --no-sandbox  parse in this process, unconfined\n"
+	"      --version  show the version\n"
+	"      --help     show this\n"
+	"\n"
+	"Without -c and without a terminal, commands are read from standard input. Type .help for them.\n"
+	"Exit status: 0 done, 1 could not, 2 misused.\n";
+
+enum { OPTION_JSON = 256, OPTION_VERSION, OPTION_HELP, OPTION_NO_SANDBOX };
+
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"no-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
+	{NULL, 0, NULL, 0},
+};
+
+static int misused(struct debugger *debugger, const char *what, const char *word)
+{
+	out_print(&debugger->errors, "inquest: %s", what);
+	if (word)
+		out_print(&debugger->errors, " '%s'", word);
+	out_print(&debugger->errors, "; see inquest --help\n");
+	return EXIT_MISUSED;
+}
+
+/* -1: go on; else the exit code. */
+static int take_option(struct program *program, int option)
+{
+	struct arguments *arguments = &program->arguments;
+
+	switch (option) {
+	case 'z': arguments->dump = optarg; return -1;
+	case 'c': arguments->commands = optarg; return -1;
+	case 'y': arguments->symbol_path = optarg; return -1;
+	case 'i': arguments->image_path = optarg; return -1;
+	case OPTION_JSON: arguments->json = true; return -1;
+	case OPTION_NO_SANDBOX: arguments->sandbox = false; return -1;
+	case OPTION_VERSION:
+		out_print(&program->debugger.out, "inquest %s\n", PACKAGE_VERSION);
+		return EXIT_DONE;
+	case OPTION_HELP:
+		for (const char *line = usage_text; *line; line += strcspn(line, "\n") + 1)
+			out_print(&program->debugger.out, "%.*s\n", (int)strcspn(line, "\n"), line);
+		return EXIT_DONE;
+	default: return -1;
+	}
+}
+
+static int take_arguments(struct program *program, int argc, char **argv)
+{
+	struct arguments *arguments = &program->arguments;
+
+	opterr = 0;
+	for (int option; (option = getopt_long(argc, argv, ":z:c:y:i:", long_options, NULL)) != -1;) {
+		int code = option == ':'   ? misused(&program->debugger, "a value is missing after", argv[optind - 1])
+			   : option == '?' ? misused(&program->debugger, "there is no option", argv[optind - 1])
+					   : take_option(program, option);
+
+		if (code >= 0)
+			return code;
+	}
+	if (optind < argc && strcmp(argv[optind], "list") == 0 && !arguments->dump) {
+		arguments->list = true;
+		optind++;
+	}
+	if (optind < argc)
+		return misused(&program->debugger, "not understood (a dump is opened with -z):", argv[optind]);
+	if (arguments->list && (arguments->commands || arguments->symbol_path || arguments->image_path))
+		return misused(&program->debugger, "list takes only --json", NULL);
+	if (!arguments->dump && !arguments->list && !isatty(STDIN_FILENO))
+		return misused(&program->debugger, "which dump? -z FILE, or -z last", NULL);
+	return -1;
+}
+
+/* --- the work ------------------------------------------------------------------------------------------------- */
+
+/* Opens a dump in place of the one that is open; on failure that one stays. */
+static enum inq_status open_dump(struct debugger *debugger, const char *name, struct inq_error *err)
+{
+	struct program *program = (struct program *)debugger;
+	struct inq_session *session;
+	struct inq_target *target;
+	struct inq_file *file;
+	char path[DUMP_PATH] = "";
+	enum inq_status status;
+	int fd = broker_open_dump(&program->broker, name, path, &status, err);
+
+	if (fd < 0)
+		return status;
+	status = inq_file_open_fd(fd, path, &file, err);
+	if (status == INQ_OK)
+		status = inq_target_open(file, &target, err);
+	if (status == INQ_OK)
+		status = inq_session_new(target, &debugger->options, &session, err);
+	if (status != INQ_OK)
+		return status;
+	inq_session_free(debugger->session);
+	debugger->session = session;
+	debugger->next_dump = debugger->next_code = 0;
+	inq_disassembler_free(debugger->disassembler);
+	debugger->disassembler = NULL;
+	if (!debugger->json)
+		show_opening(debugger, path);
+	return INQ_OK;
+}
+
+static int exit_code(enum inq_status status)
+{
+	return status == INQ_OK ? EXIT_DONE : status == INQ_USAGE ? EXIT_MISUSED : EXIT_COULD_NOT;
+}
+
+static int say_failure(struct debugger *debugger, const struct inq_error *err)
+{
+	out_flush(&debugger->out);
+	if (debugger->json) {
+		json_t *object = json_object();
+
+		json_object_set_new(object, "status", json_text(inq_status_name(err->status)));
+		json_object_set_new(object, "error", json_text(err->text));
+		out_json_line(&debugger->out, object);
+	}
+	out_print(&debugger->errors, "inquest: %s\n", err->text);
+	return EXIT_COULD_NOT;
+}
+
+static int work(struct program *program, struct repl *repl)
+{
+	struct debugger *debugger = &program->debugger;
+	const struct arguments *arguments = &program->arguments;
+	enum inq_status status = INQ_OK, more;
+	struct inq_error err = {0};
+
+	if (arguments->list)
+		return exit_code(list_dumps(debugger, program->spool, isatty(STDOUT_FILENO)));
+	if (arguments->dump) {
+		if (open_dump(debugger, arguments->dump, &err) != INQ_OK)
+			return say_failure(debugger, &err);
+		out_flush(&debugger->out);
+	}
+	if (arguments->commands)
+		status = debugger_run(debugger, arguments->commands);
+	if (!debugger->quit && (repl || !arguments->commands)) {
+		more = repl_run(repl, debugger);
+		if (more != INQ_OK)
+			status = more;
+	}
+	return exit_code(status);
+}
+
+static void catch_interrupts(void)
+{
+	/* Without SA_RESTART: a Ctrl-C at the prompt ends the read. */
+	struct sigaction action = {.sa_handler = on_interrupt};
+
+	sigaction(SIGINT, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void finish(struct program *program)
+{
+	struct debugger *debugger = &program->debugger;
+
+	inq_session_free(debugger->session);
+	inq_disassembler_free(debugger->disassembler);
+	free(debugger->symbol_path);
+	free(debugger->image_path);
+	inq_spool_list_free(program->spool);
+	out_done(&debugger->out);
+	out_done(&debugger->errors);
+}
+
+/* The process that parses. `socket` is its way to the broker, -1 unconfined. */
+static int worker(struct program *program, int socket)
+{
+	struct debugger *debugger = &program->debugger;
+	struct inq_error err = {0};
+	int keep[2], history, code;
+	struct repl *repl = repl_new(debugger, &history);
+	size_t count = 0;
+
+	if (socket >= 0) {
+		keep[count++] = socket;
+		if (history >= 0)
+			keep[count++] = history;
+		if (count == 2 && keep[0] > keep[1]) {
+			keep[0] = history;
+			keep[1] = socket;
+		}
+		if (sandbox_enter(keep, count, &err) != INQ_OK) {
+			out_print(&debugger->errors, "inquest: %s; --no-sandbox goes on without\n", err.text);
+			repl_free(repl);
+			return EXIT_COULD_NOT;
+		}
+	}
+	program->broker.socket = socket;
+	debugger->options.opener = broker_opener(&program->broker);
+	catch_interrupts();
+	code = work(program, repl);
+	repl_free(repl);
+	return code;
+}
+
+/* What became of the worker; one that a file killed is a failure of ours, said as such. */
+static int wait_for(struct program *program, pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return EXIT_COULD_NOT;
+	}
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	out_print(&program->debugger.errors, "inquest: the process that reads the dump died of signal %d%s\n",
+		  WTERMSIG(status), WTERMSIG(status) == SIGXCPU ? " (too much CPU time)" : "");
+	return EXIT_COULD_NOT;
+}
+
+static int run_confined(struct program *program)
+{
+	int pair[2], code;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 || (pid = fork()) < 0) {
+		out_print(&program->debugger.errors, "inquest: %s\n", strerror(errno));
+		return EXIT_COULD_NOT;
+	}
+	if (pid == 0) {
+		close(pair[0]);
+		return worker(program, pair[1]);
+	}
+	close(pair[1]);
+	/* Ctrl-C is the worker's; this process ends when that one does. */
+	signal(SIGINT, SIG_IGN);
+	broker_serve(pair[0], pid);
+	close(pair[0]);
+	code = wait_for(program, pid);
+	return code;
+}
+
+static char *copy(const char *text)
+{
+	return text ? strdup(text) : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct program program = {.broker.socket = -1, .arguments.sandbox = true};
+	struct debugger *debugger = &program.debugger;
+	struct inq_error err = {0};
+	int code;
+
+	setlocale(LC_CTYPE, "");
+	out_init(&debugger->out, STDOUT_FILENO);
+	out_init(&debugger->errors, STDERR_FILENO);
+	debugger->out.interrupted = &interrupted;
+	code = take_arguments(&program, argc, argv);
+	if (code < 0) {
+		debugger->json = program.arguments.json;
+		debugger->lines = true;
+		debugger->open = open_dump;
+		debugger->symbol_path = copy(program.arguments.symbol_path);
+		debugger->image_path = copy(program.arguments.image_path);
+		debugger->options.symbol_path = debugger->symbol_path;
+		debugger->options.image_path = debugger->image_path;
+		if (program.arguments.list && dumps_list(&program.spool, &err) != INQ_OK)
+			code = say_failure(debugger, &err);
+		else if (program.arguments.sandbox)
+			code = run_confined(&program);
+		else
+			code = worker(&program, -1);
+	}
+	finish(&program);
+	return code;
+}
