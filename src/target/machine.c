@@ -130,6 +130,17 @@ bool inq_context_get(const struct inq_context *context, const struct inq_registe
 	return true;
 }
 
+void inq_context_init(enum inq_machine machine, struct inq_context *ret)
+{
+	const struct inq_machine_table *table = table_of(machine);
+
+	*ret = (struct inq_context){.machine = table ? machine : INQ_MACHINE_UNKNOWN};
+	if (!table)
+		return;
+	ret->size = table->info.context_size;
+	inq_put32(ret->raw, table->flags_offset, table->machine_flag | table->class_flags[INQ_REG_GENERAL]);
+}
+
 bool inq_context_set(struct inq_context *context, const struct inq_register *reg, uint64_t value)
 {
 	if (!table_with(context, reg))

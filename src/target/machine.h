@@ -76,6 +76,9 @@ const struct inq_register *inq_register_find(enum inq_machine machine, const cha
 					     unsigned *ret_size);
 const struct inq_register *inq_register_from_dwarf(enum inq_machine machine, int dwarf);
 
+/* A CONTEXT whose general registers are there and zero; all zero for a machine that we have no table of. */
+void inq_context_init(enum inq_machine machine, struct inq_context *ret);
+
 /* Integer registers of up to 8 bytes; 0 and false if the context lacks it. */
 bool inq_context_get(const struct inq_context *context, const struct inq_register *reg, uint64_t *ret);
 bool inq_context_set(struct inq_context *context, const struct inq_register *reg, uint64_t value);

@@ -148,6 +148,7 @@ const struct inq_machine_table inq_machine_amd64 = {
 	.aliases = aliases,
 	.alias_count = sizeof(aliases) / sizeof(*aliases),
 	.flags_offset = FLAGS,
+	.machine_flag = MD_CONTEXT_AMD64,
 	.class_flags = {
 		[INQ_REG_GENERAL] = MD_CONTEXT_X86_CONTROL | MD_CONTEXT_X86_INTEGER,
 		[INQ_REG_SEGMENT] = MD_CONTEXT_X86_CONTROL | MD_CONTEXT_X86_SEGMENTS,

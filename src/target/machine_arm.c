@@ -78,6 +78,7 @@ const struct inq_machine_table inq_machine_arm = {
 	},
 	.aliases = aliases,
 	.alias_count = sizeof(aliases) / sizeof(*aliases),
+	.machine_flag = MD_CONTEXT_ARM,
 	.class_flags = {
 		[INQ_REG_GENERAL] = MD_CONTEXT_ARM64_CONTROL | MD_CONTEXT_ARM64_INTEGER,
 		[INQ_REG_VECTOR] = MD_CONTEXT_ARM64_FLOATING_POINT,

@@ -24,6 +24,7 @@ struct inq_machine_table {
 	const struct inq_register_alias *aliases;
 	size_t alias_count;
 	uint16_t flags_offset;     /* of ContextFlags */
+	uint32_t machine_flag;     /* in ContextFlags, says whose CONTEXT it is */
 	uint32_t class_flags[6];   /* by enum inq_register_class: any of these bits says that it is valid */
 
 	bool (*from_prstatus)(const void *regs, size_t regs_size, const void *fp, size_t fp_size,

@@ -121,6 +121,7 @@ const struct inq_machine_table inq_machine_x86 = {
 	},
 	.aliases = aliases,
 	.alias_count = sizeof(aliases) / sizeof(*aliases),
+	.machine_flag = MD_CONTEXT_X86,
 	.class_flags = {
 		[INQ_REG_GENERAL] = MD_CONTEXT_X86_CONTROL | MD_CONTEXT_X86_INTEGER,
 		[INQ_REG_SEGMENT] = MD_CONTEXT_X86_CONTROL | MD_CONTEXT_X86_SEGMENTS,

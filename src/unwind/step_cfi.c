@@ -31,10 +31,12 @@ static enum step evaluate(struct walk *walk, const struct inq_frame *frame, cons
 		.read = read_for_expression,
 		.user = walk,
 	};
+	uint64_t allowed = walk->budget < EXPRESSION_BUDGET ? walk->budget : EXPRESSION_BUDGET, left = allowed;
 	uint64_t bad = 0;
+	enum inq_status status = cfi_evaluate(rule->expression, rule->size, &machine, initial, &left, ret, &bad, NULL);
 
-	return from_status(walk, cfi_evaluate(rule->expression, rule->size, &machine, initial, &walk->budget, ret,
-					      &bad, NULL), bad);
+	walk->budget -= allowed - left;
+	return from_status(walk, status, bad);
 }
 
 static enum step find_cfa(struct walk *walk, const struct cfi_row *row, const struct inq_frame *frame,

@@ -353,10 +353,9 @@ void inq_frame_context(const struct inq_frame *frame, enum inq_machine machine, 
 	const struct arch *arch = arch_of(machine);
 	const struct inq_register *reg;
 
-	*ret = (struct inq_context){.machine = machine};
+	inq_context_init(machine, ret);
 	if (!info || !arch)
 		return;
-	ret->size = info->context_size;
 	for (int i = 0; i < arch->columns; i++)
 		if (walk_known(frame, i) && (reg = inq_register_from_dwarf(machine, i)))
 			inq_context_set(ret, reg, frame->registers.value[i]);

@@ -15,6 +15,7 @@ enum {
 	ROW_CACHE = 128,      /* power of two: rows of addresses, for recursion */
 	ENTRY_BUCKETS = 256,  /* power of two: CIEs and FDEs that were read */
 	ENTRY_MAX_KEPT = 2 << 20, /* bytes of them before all are forgotten */
+	EXPRESSION_BUDGET = 4096, /* operations of one; a signal frame's or a linkage table's has some 10 */
 	WALK_MAX_SWITCHES = 16,   /* stacks in one walk; a signal stack in a signal stack is rare enough */
 	SCAN_FIRST_WORDS = 4096,  /* how far above sp the innermost caller is looked for */
 	SCAN_WORDS = 1024,

@@ -50,10 +50,11 @@ static void unwind(struct fuzz_target *fuzz, enum inq_machine machine, uint64_t 
 {
 	const struct inq_machine_info *info = inq_machine_info(machine);
 	struct inq_unwind_source source = {.target = &fuzz->target, .module = module_at, .user = fuzz};
-	struct inq_context context = {.machine = machine, .size = info->context_size};
+	struct inq_context context;
 	struct inq_unwinder *unwinder;
 	struct inq_frames frames;
 
+	inq_context_init(machine, &context);
 	inq_context_set(&context, inq_register_from_dwarf(machine, info->dwarf_pc), pc);
 	inq_context_set(&context, inq_register_from_dwarf(machine, info->dwarf_sp), STACK + 64);
 	inq_context_set(&context, inq_register_from_dwarf(machine, info->dwarf_fp), STACK + 128);
