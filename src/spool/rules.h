@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * What the writing and the listing side of the spool agree on; of no use outside the room.
+ * What the writing and the listing side of the spool agree on; and the walk down a path that only root can change,
+ * which inquest-register takes to its helper too.
  */
 #ifndef INQ_SPOOL_RULES_H
 #define INQ_SPOOL_RULES_H
