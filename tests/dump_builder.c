@@ -5,12 +5,18 @@
 #include <string.h>
 
 const struct flavour_facts flavour_facts[FLAVOURS] = {
-	[X86_WINDOWS] = {"x86 Windows", MD_ARCH_X86, MD_PLATFORM_WIN32_NT, 716, 0x1003f, 184, 196, 4},
-	[AMD64_LINUX] = {"AMD64 Linux", MD_ARCH_AMD64, MD_PLATFORM_LINUX, 1232, 0x10000b, 248, 152, 8},
-	[AMD64_WINDOWS] = {"AMD64 Windows", MD_ARCH_AMD64, MD_PLATFORM_WIN32_NT, 1232, 0x10001f, 248, 152, 8},
-	[ARM_ANDROID] = {"ARM Android", MD_ARCH_ARM, MD_PLATFORM_ANDROID, 368, 0x40000006, 64, 56, 4},
-	[ARM64_MACOS] = {"ARM64 macOS", MD_ARCH_ARM64, MD_PLATFORM_MACOS, 912, 0x400007, 264, 256, 8},
-	[ARM64_OLD_IOS] = {"old ARM64 iOS", MD_ARCH_ARM64_OLD, MD_PLATFORM_IOS, 796, 0x80000006, 264, 256, 8},
+	[X86_WINDOWS] = {"x86 Windows", MD_ARCH_X86, MD_PLATFORM_WIN32_NT, 716, 0x1003f, 184, 196,
+			 4},
+	[AMD64_LINUX] = {"AMD64 Linux", MD_ARCH_AMD64, MD_PLATFORM_LINUX, 1232, 0x10000b, 248, 152,
+			 8},
+	[AMD64_WINDOWS] = {"AMD64 Windows", MD_ARCH_AMD64, MD_PLATFORM_WIN32_NT, 1232, 0x10001f,
+			   248, 152, 8},
+	[ARM_ANDROID] = {"ARM Android", MD_ARCH_ARM, MD_PLATFORM_ANDROID, 368, 0x40000006, 64, 56,
+			 4},
+	[ARM64_MACOS] = {"ARM64 macOS", MD_ARCH_ARM64, MD_PLATFORM_MACOS, 912, 0x400007, 264, 256,
+			 8},
+	[ARM64_OLD_IOS] = {"old ARM64 iOS", MD_ARCH_ARM64_OLD, MD_PLATFORM_IOS, 796, 0x80000006,
+			   264, 256, 8},
 };
 
 void builder_init(struct builder *builder, bool big, uint32_t streams)
@@ -117,7 +123,8 @@ void begin_stream(struct builder *builder, uint32_t type)
 
 void end_stream(struct builder *builder)
 {
-	builder->streams[builder->count].size = builder_at(builder) - builder->streams[builder->count].rva;
+	builder->streams[builder->count].size =
+		builder_at(builder) - builder->streams[builder->count].rva;
 	builder->count++;
 }
 
@@ -137,7 +144,7 @@ void builder_finish(struct builder *builder)
 	}
 }
 
-/* --- a whole dump -------------------------------------------------------------------------------------- */
+/* --- a whole dump -------------------------------------------------------------------- */
 
 static uint32_t put_context(struct builder *builder, const struct flavour_facts *facts)
 {
@@ -160,7 +167,8 @@ static uint32_t put_context(struct builder *builder, const struct flavour_facts 
 	return at;
 }
 
-static uint32_t put_codeview(struct builder *builder, const struct flavour_facts *facts, uint32_t *ret_size)
+static uint32_t put_codeview(struct builder *builder, const struct flavour_facts *facts,
+			     uint32_t *ret_size)
 {
 	uint32_t at = builder_at(builder);
 
@@ -207,7 +215,8 @@ static void put_system(struct builder *builder, const struct flavour_facts *fact
 	end_stream(builder);
 }
 
-static void put_thread(struct builder *builder, uint32_t stack, uint32_t context, uint32_t context_size)
+static void put_thread(struct builder *builder, uint32_t stack, uint32_t context,
+		       uint32_t context_size)
 {
 	begin_stream(builder, MD_STREAM_THREAD_LIST);
 	put32(builder, 1);
@@ -224,7 +233,8 @@ static void put_thread(struct builder *builder, uint32_t stack, uint32_t context
 
 static void put_module(struct builder *builder, const struct flavour_facts *facts)
 {
-	uint32_t size, codeview = put_codeview(builder, facts, &size), name = put_string(builder, "/opt/app");
+	uint32_t size, codeview = put_codeview(builder, facts, &size),
+		       name = put_string(builder, "/opt/app");
 
 	begin_stream(builder, MD_STREAM_MODULE_LIST);
 	put32(builder, 1);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * Small dumps for tests, of any processor, system and byte order, written byte by byte and not by our writer:
- * what is proven with them is proven of the format.
+ * Small dumps for tests, of any processor, system and byte order, written byte by byte and not by
+ * our writer: what is proven with them is proven of the format.
  *
- * Streams are appended to one buffer; every put_* writes in the dump's byte order. Places that are known only
- * later are patched.
+ * Streams are appended to one buffer; every put_* writes in the dump's byte order. Places that are
+ * known only later are patched.
  */
 #ifndef TESTS_DUMP_BUILDER_H
 #define TESTS_DUMP_BUILDER_H
@@ -44,7 +44,8 @@ void put_location(struct builder *builder, uint32_t size, uint32_t rva);
 uint32_t put_string(struct builder *builder, const char *text);
 uint32_t put_utf8(struct builder *builder, const char *text);
 
-/* Begin a stream at the next multiple of 4; what is put until the end is its content, unless `size` says else. */
+/* Begin a stream at the next multiple of 4; what is put until the end is its content, unless `size`
+ * says else. */
 void begin_stream(struct builder *builder, uint32_t type);
 void end_stream(struct builder *builder);
 
@@ -52,7 +53,15 @@ void end_stream(struct builder *builder);
 void builder_finish(struct builder *builder);
 
 /* A dump with one thread of id 77, its context, a module, an exception, memory and names. */
-enum flavour { X86_WINDOWS, AMD64_LINUX, AMD64_WINDOWS, ARM_ANDROID, ARM64_MACOS, ARM64_OLD_IOS, FLAVOURS };
+enum flavour {
+	X86_WINDOWS,
+	AMD64_LINUX,
+	AMD64_WINDOWS,
+	ARM_ANDROID,
+	ARM64_MACOS,
+	ARM64_OLD_IOS,
+	FLAVOURS
+};
 void build_whole(struct builder *builder, enum flavour flavour, bool big);
 
 /* What build_whole() writes, by flavour. */

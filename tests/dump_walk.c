@@ -20,7 +20,8 @@ static uint64_t walk_streams(struct inq_dump *dump)
 
 	for (size_t i = 0; i < count; i++) {
 		sum += text(streams[i].name) + text(streams[i].problem);
-		if (!streams[i].duplicate && inq_dump_stream_bytes(dump, streams[i].type, &bytes, NULL) == INQ_OK)
+		if (!streams[i].duplicate &&
+		    inq_dump_stream_bytes(dump, streams[i].type, &bytes, NULL) == INQ_OK)
 			sum += bytes.size ? bytes.data[bytes.size - 1] : bytes.data[0];
 	}
 	return sum;
@@ -37,7 +38,8 @@ static uint64_t walk_threads(struct inq_dump *dump)
 
 	if (inq_dump_threads(dump, &threads, NULL) == INQ_OK) {
 		for (size_t i = 0; i < threads->count; i++) {
-			if (inq_dump_context(dump, threads->items[i].context, &context, NULL) == INQ_OK)
+			if (inq_dump_context(dump, threads->items[i].context, &context, NULL) ==
+			    INQ_OK)
 				sum += context.kind + context.x86.context_flags;
 		}
 	}
@@ -50,7 +52,8 @@ static uint64_t walk_threads(struct inq_dump *dump)
 			sum += infos->items[i].affinity;
 	}
 	if (inq_dump_exception(dump, &exception, NULL) == INQ_OK) {
-		sum += exception->raw.parameters[exception->raw.parameter_count % MD_EXCEPTION_PARAMETERS];
+		sum += exception->raw.parameters[exception->raw.parameter_count %
+						 MD_EXCEPTION_PARAMETERS];
 		if (inq_dump_context(dump, exception->context, &context, NULL) == INQ_OK)
 			sum += context.kind;
 	}
@@ -101,8 +104,8 @@ static uint64_t walk_memory(struct inq_dump *dump)
 				abort();
 			if (inq_dump_find_memory(dump, range->address) != range)
 				abort();
-			if (inq_dump_read_memory(dump, range->address + range->size - 1, room, sizeof(room), &done, NULL) ==
-			    INQ_OK)
+			if (inq_dump_read_memory(dump, range->address + range->size - 1, room,
+						 sizeof(room), &done, NULL) == INQ_OK)
 				sum += room[0] + done;
 		}
 	}
@@ -142,7 +145,8 @@ static uint64_t walk_rest(struct inq_dump *dump)
 	if (inq_dump_system(dump, &system, NULL) == INQ_OK)
 		sum += text(system->csd) + text(system->vendor);
 	if (inq_dump_misc(dump, &misc, NULL) == INQ_OK)
-		sum += text(misc->build_string) + text(misc->standard_name) + misc->raw.process_cookie;
+		sum += text(misc->build_string) + text(misc->standard_name) +
+		       misc->raw.process_cookie;
 	if (inq_dump_comment(dump, &comment, NULL) == INQ_OK)
 		sum += text(comment);
 	if (inq_dump_dso_debug(dump, &dso, NULL) == INQ_OK) {
@@ -157,7 +161,8 @@ static uint64_t walk_rest(struct inq_dump *dump)
 	if (inq_dump_breakpad(dump, &breakpad, NULL) == INQ_OK)
 		sum += breakpad->raw.validity;
 	if (inq_dump_assertion(dump, &assertion, NULL) == INQ_OK)
-		sum += text(assertion->expression) + text(assertion->function) + text(assertion->file);
+		sum += text(assertion->expression) + text(assertion->function) +
+		       text(assertion->file);
 	return sum;
 }
 
@@ -172,8 +177,8 @@ uint64_t dump_walk(const void *bytes, size_t size, int *ret_opened)
 		return 0;
 	if (inq_dump_open(file, &dump, NULL) == INQ_OK) {
 		*ret_opened = 1;
-		sum = walk_threads(dump) + walk_modules(dump) + walk_memory(dump) + walk_handles(dump) +
-		      walk_rest(dump) + walk_streams(dump);
+		sum = walk_threads(dump) + walk_modules(dump) + walk_memory(dump) +
+		      walk_handles(dump) + walk_rest(dump) + walk_streams(dump);
 	}
 	inq_dump_close(dump);
 	inq_file_close(file);

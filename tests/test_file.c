@@ -42,7 +42,8 @@ static void put_frame(struct inq_buffer *to, const uint8_t *bytes, size_t size)
 	free(room);
 }
 
-static void put_table(struct inq_buffer *to, const struct inq_buffer *entries, uint32_t count, uint8_t descriptor)
+static void put_table(struct inq_buffer *to, const struct inq_buffer *entries, uint32_t count,
+		      uint8_t descriptor)
 {
 	put32(to, 0x184d2a5e);
 	put32(to, (uint32_t)entries->size + 9);
@@ -52,8 +53,8 @@ static void put_table(struct inq_buffer *to, const struct inq_buffer *entries, u
 	put32(to, 0x8f92eab1);
 }
 
-/* A seekable file of the content in frames, with an empty one in their middle. `lie` is added to what the table says
- * about the unpacked size of the third frame. */
+/* A seekable file of the content in frames, with an empty one in their middle. `lie` is added to
+ * what the table says about the unpacked size of the third frame. */
 static void put_seekable(struct inq_buffer *to, uint32_t lie, bool checked)
 {
 	uint8_t *bytes = content();
@@ -101,7 +102,8 @@ static void reads_the_content(struct inq_file *file)
 		uint64_t from = at % 2 ? at : SIZE - 1 - at;
 		size_t left = SIZE - from < wanted ? SIZE - from : wanted;
 
-		cr_assert_eq(inq_file_read(file, from, room, wanted, &done, &err), INQ_OK, "%s", err.text);
+		cr_assert_eq(inq_file_read(file, from, room, wanted, &done, &err), INQ_OK, "%s",
+			     err.text);
 		cr_assert_eq(done, left);
 		for (size_t i = 0; i < done; i++)
 			cr_assert_eq(room[i], pattern(from + i));
@@ -205,12 +207,15 @@ Test(file, reads_a_seekable_zstd_file_by_frames)
 		struct inq_error err;
 
 		put_seekable(&bytes, 0, checked);
-		cr_assert_eq(inq_file_open_bytes(bytes.data, bytes.size, "a.zst", &file, &err), INQ_OK, "%s", err.text);
+		cr_assert_eq(inq_file_open_bytes(bytes.data, bytes.size, "a.zst", &file, &err),
+			     INQ_OK, "%s", err.text);
 		cr_assert(inq_file_is_compressed(file));
 		cr_assert_eq(inq_file_stored_size(file), bytes.size);
 		reads_the_content(file);
 		inq_file_close(file);
-		cr_assert_eq(inq_file_open_fd(file_of(bytes.data, bytes.size), "a.zst", &file, &err), INQ_OK);
+		cr_assert_eq(
+			inq_file_open_fd(file_of(bytes.data, bytes.size), "a.zst", &file, &err),
+			INQ_OK);
 		reads_the_content(file);
 		inq_file_close(file);
 		inq_buffer_done(&bytes);
@@ -226,7 +231,8 @@ Test(file, unpacks_a_zstd_file_without_a_table)
 
 	put_frame(&packed, bytes, 300000);
 	put_frame(&packed, bytes + 300000, SIZE - 300000);
-	cr_assert_eq(inq_file_open_fd(file_of(packed.data, packed.size), "a.zst", &file, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_file_open_fd(file_of(packed.data, packed.size), "a.zst", &file, &err),
+		     INQ_OK, "%s", err.text);
 	cr_assert(inq_file_is_compressed(file));
 	cr_assert_eq(inq_file_stored_size(file), packed.size);
 	reads_the_content(file);
@@ -243,7 +249,8 @@ Test(file, unpacks_as_much_of_a_truncated_zstd_file_as_there_is)
 	uint8_t byte;
 
 	put_seekable(&bytes, 0, false);
-	cr_assert_eq(inq_file_open_bytes(bytes.data, bytes.size / 2, "a.zst", &file, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_file_open_bytes(bytes.data, bytes.size / 2, "a.zst", &file, &err), INQ_OK,
+		     "%s", err.text);
 	cr_assert_gt(inq_file_size(file), SIZE / 4);
 	cr_assert_lt(inq_file_size(file), SIZE);
 	cr_assert_eq(inq_file_read_all(file, inq_file_size(file) - 1, &byte, 1, &err), INQ_OK);
@@ -261,7 +268,8 @@ Test(file, refuses_damaged_compression)
 
 	put_frame(&packed, bytes, SIZE);
 	memset(packed.data + packed.size / 2, 0xff, 64);
-	cr_assert_eq(inq_file_open_bytes(packed.data, packed.size, "a.zst", &file, &err), INQ_BAD_DATA);
+	cr_assert_eq(inq_file_open_bytes(packed.data, packed.size, "a.zst", &file, &err),
+		     INQ_BAD_DATA);
 	cr_assert(strncmp(err.text, "'a.zst': compressed data at 0x", 30) == 0, "%s", err.text);
 	cr_assert_null(file);
 	inq_buffer_done(&packed);
@@ -292,7 +300,8 @@ static void refuses_table(const struct inq_buffer *bytes, const char *words)
 	struct inq_file *file = NULL;
 	struct inq_error err;
 
-	cr_assert_eq(inq_file_open_bytes(bytes->data, bytes->size, "a.zst", &file, &err), INQ_BAD_DATA);
+	cr_assert_eq(inq_file_open_bytes(bytes->data, bytes->size, "a.zst", &file, &err),
+		     INQ_BAD_DATA);
 	cr_assert(strstr(err.text, words), "%s", err.text);
 	cr_assert_null(file);
 }
@@ -350,7 +359,8 @@ Test(file, unpacks_when_the_frames_are_too_large_to_be_cached)
 	put32(&entries, (uint32_t)bytes.size);
 	put32(&entries, (uint32_t)size);
 	put_table(&bytes, &entries, 1, 0);
-	cr_assert_eq(inq_file_open_bytes(bytes.data, bytes.size, "a.zst", &file, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_file_open_bytes(bytes.data, bytes.size, "a.zst", &file, &err), INQ_OK,
+		     "%s", err.text);
 	cr_assert_eq(inq_file_size(file), size);
 	cr_assert_eq(inq_file_read_all(file, size - 8, room, 8, &err), INQ_OK);
 	cr_assert_eq(room[7], 7);

@@ -18,14 +18,16 @@ struct opened {
 static enum inq_status try_open(struct opened *opened, const void *bytes, size_t size)
 {
 	*opened = (struct opened){0};
-	cr_assert_eq(inq_file_open_bytes(bytes, size, "a.dmp", &opened->file, &opened->err), INQ_OK);
+	cr_assert_eq(inq_file_open_bytes(bytes, size, "a.dmp", &opened->file, &opened->err),
+		     INQ_OK);
 	return inq_dump_open(opened->file, &opened->dump, &opened->err);
 }
 
 static void open_built(struct opened *opened, struct builder *builder)
 {
 	builder_finish(builder);
-	cr_assert_eq(try_open(opened, builder->bytes.data, builder->bytes.size), INQ_OK, "%s", opened->err.text);
+	cr_assert_eq(try_open(opened, builder->bytes.data, builder->bytes.size), INQ_OK, "%s",
+		     opened->err.text);
 }
 
 static void close_all(struct opened *opened, struct builder *builder)
@@ -35,7 +37,7 @@ static void close_all(struct opened *opened, struct builder *builder)
 	builder_done(builder);
 }
 
-/* --- structures ---------------------------------------------------------------------------------------- */
+/* --- structures ---------------------------------------------------------------------- */
 
 Test(layout, covers_each_structure_exactly)
 {
@@ -76,11 +78,12 @@ Test(layout, covers_each_structure_exactly)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		cr_expect_eq(inq_layout_size(cases[i].layout), cases[i].size, "'%s' has %zu bytes, not %zu",
-			     cases[i].layout, inq_layout_size(cases[i].layout), cases[i].size);
+		cr_expect_eq(inq_layout_size(cases[i].layout), cases[i].size,
+			     "'%s' has %zu bytes, not %zu", cases[i].layout,
+			     inq_layout_size(cases[i].layout), cases[i].size);
 }
 
-/* --- whole dumps --------------------------------------------------------------------------------------- */
+/* --- whole dumps --------------------------------------------------------------------- */
 
 static void check_system(struct opened *o, const struct flavour_facts *facts)
 {
@@ -99,12 +102,14 @@ static void check_system(struct opened *o, const struct flavour_facts *facts)
 		cr_assert_str_eq(system->vendor, "");
 }
 
-static void check_context(struct opened *o, const struct flavour_facts *facts, struct inq_dump_place place)
+static void check_context(struct opened *o, const struct flavour_facts *facts,
+			  struct inq_dump_place place)
 {
 	struct inq_dump_context context;
 	uint64_t pc = 0, sp = 0;
 
-	cr_assert_eq(inq_dump_context(o->dump, place, &context, &o->err), INQ_OK, "%s", o->err.text);
+	cr_assert_eq(inq_dump_context(o->dump, place, &context, &o->err), INQ_OK, "%s",
+		     o->err.text);
 	switch (context.kind) {
 	case INQ_CONTEXT_X86:
 		pc = context.x86.eip, sp = context.x86.esp;
@@ -154,8 +159,10 @@ static void check_threads(struct opened *o, const struct flavour_facts *facts)
 static void check_modules(struct opened *o, const struct flavour_facts *facts, bool big)
 {
 	static const uint8_t guid[2][16] = {
-		{0x44, 0x33, 0x22, 0x11, 0x66, 0x55, 0x88, 0x77, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x01},
-		{0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x01},
+		{0x44, 0x33, 0x22, 0x11, 0x66, 0x55, 0x88, 0x77, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,
+		 0xff, 0x01},
+		{0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,
+		 0xff, 0x01},
 	};
 	const struct inq_dump_modules *modules = NULL;
 	const struct inq_dump_module *module;
@@ -192,11 +199,14 @@ static void check_memory(struct opened *o)
 	cr_assert_eq(memory->count, 2, "the stack is in the list and in its thread, but once here");
 	cr_assert_eq(memory->items[0].address, WHOLE_CODE);
 	cr_assert_eq(memory->items[1].address, WHOLE_STACK);
-	cr_assert_eq(inq_dump_read_memory(o->dump, WHOLE_CODE + 5, room, sizeof(room), &done, &o->err), INQ_OK);
+	cr_assert_eq(
+		inq_dump_read_memory(o->dump, WHOLE_CODE + 5, room, sizeof(room), &done, &o->err),
+		INQ_OK);
 	cr_assert_eq(done, WHOLE_CODE_SIZE - 5);
 	cr_assert_eq(room[0], 0x85);
 	done = 99;
-	cr_assert_eq(inq_dump_read_memory(o->dump, WHOLE_CODE - 1, room, 4, &done, &o->err), INQ_FAULT);
+	cr_assert_eq(inq_dump_read_memory(o->dump, WHOLE_CODE - 1, room, 4, &done, &o->err),
+		     INQ_FAULT);
 	cr_assert_str_eq(o->err.text, "'a.dmp': no memory at 0x4011ff");
 	cr_assert_eq(done, 99);
 }
@@ -260,9 +270,11 @@ Test(reader, tells_what_is_absent_from_what_is_damaged)
 	cr_assert_eq(inq_dump_handles(o.dump, &handles, &o.err), INQ_ABSENT);
 	cr_assert_str_eq(o.err.text, "'a.dmp': no handle data");
 	cr_assert_eq(inq_dump_threads(o.dump, &threads, &o.err), INQ_BAD_DATA);
-	cr_assert_str_eq(o.err.text, "'a.dmp': thread list at 0x2c: 0x2 bytes, too short for its count");
+	cr_assert_str_eq(o.err.text,
+			 "'a.dmp': thread list at 0x2c: 0x2 bytes, too short for its count");
 	cr_assert_eq(inq_dump_threads(o.dump, &threads, &o.err), INQ_BAD_DATA, "asked again");
-	cr_assert_str_eq(o.err.text, "'a.dmp': thread list at 0x2c: 0x2 bytes, too short for its count");
+	cr_assert_str_eq(o.err.text,
+			 "'a.dmp': thread list at 0x2c: 0x2 bytes, too short for its count");
 	cr_assert_eq((void *)threads, (void *)&builder);
 	cr_assert_eq((void *)handles, (void *)&builder);
 	cr_assert_eq(inq_dump_find_stream(o.dump, MD_STREAM_THREAD_LIST)->status, INQ_BAD_DATA);
@@ -271,7 +283,7 @@ Test(reader, tells_what_is_absent_from_what_is_damaged)
 	close_all(&o, &builder);
 }
 
-/* --- hostile headers ----------------------------------------------------------------------------------- */
+/* --- hostile headers ----------------------------------------------------------------- */
 
 static void refuses_header(struct builder *builder, enum inq_status status, const char *words)
 {
@@ -312,7 +324,8 @@ Test(reader, refuses_a_directory_that_cannot_be_one)
 	patch32(&builder, 12, 16);
 	refuses_header(&builder, INQ_BAD_DATA, "'a.dmp': directory at 0x10, inside the header");
 	patch32(&builder, 12, 0xfffffffc);
-	refuses_header(&builder, INQ_BAD_DATA, "'a.dmp': directory at 0xfffffffc, beyond the file's end at 0x38");
+	refuses_header(&builder, INQ_BAD_DATA,
+		       "'a.dmp': directory at 0xfffffffc, beyond the file's end at 0x38");
 	patch32(&builder, 8, 0xffffffff);
 	refuses_header(&builder, INQ_LIMIT, "'a.dmp': 4294967295 streams, at most 4096");
 	patch32(&builder, 8, MD_MAX_STREAMS + 1);
@@ -354,7 +367,7 @@ Test(reader, reads_what_is_left_of_a_truncated_directory)
 	close_all(&o, &builder);
 }
 
-/* --- hostile streams ----------------------------------------------------------------------------------- */
+/* --- hostile streams ----------------------------------------------------------------- */
 
 Test(reader, refuses_a_stream_that_lies_inside_the_header)
 {
@@ -371,7 +384,8 @@ Test(reader, refuses_a_stream_that_lies_inside_the_header)
 	open_built(&o, &builder);
 	cr_assert_eq(inq_dump_modules(o.dump, &modules, &o.err), INQ_BAD_DATA);
 	cr_assert_str_eq(o.err.text, "'a.dmp': module list at 0x4: inside the header");
-	cr_assert_eq(inq_dump_stream_bytes(o.dump, MD_STREAM_MODULE_LIST, &bytes, &o.err), INQ_BAD_DATA);
+	cr_assert_eq(inq_dump_stream_bytes(o.dump, MD_STREAM_MODULE_LIST, &bytes, &o.err),
+		     INQ_BAD_DATA);
 	cr_assert_eq(inq_dump_find_stream(o.dump, MD_STREAM_MODULE_LIST)->status, INQ_BAD_DATA);
 	close_all(&o, &builder);
 }
@@ -397,7 +411,8 @@ Test(reader, refuses_a_stream_beyond_the_end_and_cuts_one_across_it)
 	open_built(&o, &builder);
 	cr_assert(inq_dump_header(o.dump)->truncated);
 	cr_assert_eq(inq_dump_modules(o.dump, &modules, &o.err), INQ_BAD_DATA);
-	cr_assert_str_eq(o.err.text, "'a.dmp': module list at 0xfffffff0: beyond the file's end at 0x3c");
+	cr_assert_str_eq(o.err.text,
+			 "'a.dmp': module list at 0xfffffff0: beyond the file's end at 0x3c");
 	cr_assert_eq(inq_dump_stream_bytes(o.dump, MD_STREAM_LINUX_MAPS, &bytes, &o.err), INQ_OK);
 	cr_assert_str_eq((const char *)bytes.data, "maps");
 	cr_assert_eq(bytes.lost, 0xfffffffbu);
@@ -466,10 +481,13 @@ Test(reader, refuses_a_count_that_lies)
 		uint32_t announced;
 		const char *words;
 	} cases[] = {
-		{4, "'a.dmp': thread list at 0x2c: 4 threads of 0x30 bytes do not fit into 0x94 bytes"},
-		{0xffffffff, "'a.dmp': thread list at 0x2c: 4294967295 threads of 0x30 bytes do not fit into 0x94 bytes"},
+		{4, "'a.dmp': thread list at 0x2c: 4 threads of 0x30 bytes do not fit into 0x94 "
+		    "bytes"},
+		{0xffffffff, "'a.dmp': thread list at 0x2c: 4294967295 threads of 0x30 bytes do "
+			     "not fit into 0x94 bytes"},
 		/* count * 48 is small in 32 bits */
-		{0x55555556, "'a.dmp': thread list at 0x2c: 1431655766 threads of 0x30 bytes do not fit into 0x94 bytes"},
+		{0x55555556, "'a.dmp': thread list at 0x2c: 1431655766 threads of 0x30 bytes do "
+			     "not fit into 0x94 bytes"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -500,7 +518,8 @@ Test(reader, refuses_more_threads_than_its_limit)
 	builder.streams[0].size = 0xffffffff; /* it would fit, were the file longer */
 	open_built(&o, &builder);
 	cr_assert_eq(inq_dump_threads(o.dump, &threads, &o.err), INQ_LIMIT);
-	cr_assert_str_eq(o.err.text, "'a.dmp': thread list at 0x2c: 1048577 threads, at most 1048576");
+	cr_assert_str_eq(o.err.text,
+			 "'a.dmp': thread list at 0x2c: 1048577 threads, at most 1048576");
 	close_all(&o, &builder);
 }
 
@@ -550,7 +569,7 @@ Test(reader, reads_ten_thousand_threads_and_65536_regions)
 	close_all(&o, &builder);
 }
 
-/* --- contexts ------------------------------------------------------------------------------------------ */
+/* --- contexts ------------------------------------------------------------------------ */
 
 Test(reader, refuses_contexts_that_are_too_short_or_of_another_processor)
 {
@@ -564,7 +583,8 @@ Test(reader, refuses_contexts_that_are_too_short_or_of_another_processor)
 	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_ABSENT);
 	place = (struct inq_dump_place){.offset = 0x40, .size = 1231};
 	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_BAD_DATA);
-	cr_assert_str_eq(o.err.text, "'a.dmp': context at 0x40: 0x4cf bytes, at least 0x4d0 wanted");
+	cr_assert_str_eq(o.err.text,
+			 "'a.dmp': context at 0x40: 0x4cf bytes, at least 0x4d0 wanted");
 	place = (struct inq_dump_place){.offset = 0x20, .size = 1232};
 	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_BAD_DATA);
 	cr_assert(strstr(o.err.text, "are of no processor that the dump is of"), "%s", o.err.text);
@@ -643,16 +663,18 @@ Test(reader, turns_windows_arm_contexts_into_breakpads)
 	put32(&builder, 0x60000010);
 	put_zeroes(&builder, 416 - 72);
 	open_built(&o, &builder);
-	cr_assert_eq(inq_dump_context(o.dump, (struct inq_dump_place){at, 416}, &context, &o.err), INQ_OK);
+	cr_assert_eq(inq_dump_context(o.dump, (struct inq_dump_place){at, 416}, &context, &o.err),
+		     INQ_OK);
 	cr_assert_eq(context.kind, INQ_CONTEXT_ARM);
 	cr_assert_eq(context.arm.r[15], 0x100f);
 	cr_assert_eq(context.arm.cpsr, 0x60000010);
 	close_all(&o, &builder);
 }
 
-/* --- modules ------------------------------------------------------------------------------------------- */
+/* --- modules ------------------------------------------------------------------------- */
 
-static void put_bare_module(struct builder *builder, uint32_t name, uint32_t codeview_size, uint32_t codeview)
+static void put_bare_module(struct builder *builder, uint32_t name, uint32_t codeview_size,
+			    uint32_t codeview)
 {
 	put64(builder, 0x10000);
 	put32(builder, 0x1000);
@@ -743,7 +765,8 @@ Test(reader, bounds_the_memory_that_aliased_strings_can_take)
 	uint32_t names[MODULES];
 
 	builder_init(&builder, false, 1);
-	/* Strings that share their bytes: each begins 4 bytes after the one before, and all are long. */
+	/* Strings that share their bytes: each begins 4 bytes after the one before, and all are
+	 * long. */
 	for (size_t i = 0; i < MODULES; i++) {
 		names[i] = builder_at(&builder);
 		put32(&builder, LENGTH);
@@ -761,7 +784,7 @@ Test(reader, bounds_the_memory_that_aliased_strings_can_take)
 	close_all(&o, &builder);
 }
 
-/* --- memory -------------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
 struct want {
 	uint64_t address, size, offset;
@@ -791,7 +814,8 @@ Test(reader, resolves_overlapping_memory_by_the_order_of_the_list)
 	struct builder builder;
 	struct opened o;
 	static const struct want wanted[] = {
-		{0x1000, 0x8, 0x50}, {0x1008, 0x10, 0x60}, {0x1018, 0x8, 0x68}, {0x1020, 0x10, 0x80}, {0x9000, 4, 0x90},
+		{0x1000, 0x8, 0x50},  {0x1008, 0x10, 0x60}, {0x1018, 0x8, 0x68},
+		{0x1020, 0x10, 0x80}, {0x9000, 4, 0x90},
 	};
 
 	builder_init(&builder, false, 1);
@@ -814,7 +838,8 @@ Test(reader, leaves_out_memory_that_cannot_be)
 	struct builder builder;
 	struct opened o;
 	const struct inq_dump_memory *memory = NULL;
-	static const struct want wanted[] = {{0x1000, 8, 0x40}, {0x6000, 0x10, 0xf0}, {0xfffffffffffffff8, 8, 0x50}};
+	static const struct want wanted[] = {
+		{0x1000, 8, 0x40}, {0x6000, 0x10, 0xf0}, {0xfffffffffffffff8, 8, 0x50}};
 
 	builder_init(&builder, false, 1);
 	begin_stream(&builder, MD_STREAM_MEMORY_LIST);
@@ -841,7 +866,8 @@ Test(reader, prefers_memory64_to_the_list_and_that_to_stacks)
 	struct builder builder;
 	struct opened o;
 	uint32_t base;
-	static const struct want wanted[] = {{0x1000, 8, 0x100}, {0x1008, 8, 0x68}, {0x1010, 8, 0x80}, {0x8000, 8, 0x108}};
+	static const struct want wanted[] = {
+		{0x1000, 8, 0x100}, {0x1008, 8, 0x68}, {0x1010, 8, 0x80}, {0x8000, 8, 0x108}};
 
 	builder_init(&builder, false, 3);
 	put_zeroes(&builder, 0x88 - builder_at(&builder));
@@ -896,12 +922,15 @@ Test(reader, bounds_memory64_by_the_file)
 	} cases[] = {
 		{2, 0x70, 0x10, INQ_OK, 2, NULL},
 		{2, 0x70, 0xffff0000, INQ_OK, 1, NULL},
-		{2, 0x70, UINT64_MAX, INQ_OK, 0, NULL}, /* wraps around, and so does the next place */
+		{2, 0x70, UINT64_MAX, INQ_OK, 0,
+		 NULL}, /* wraps around, and so does the next place */
 		{2, UINT64_MAX - 4, 0x10, INQ_OK, 0, NULL},
 		{2, 0, 0x10, INQ_OK, 0, NULL}, /* both inside the header */
-		{3, 0x70, 0x10, INQ_BAD_DATA, 0, "3 memory ranges of 0x10 bytes do not fit into 0x30 bytes"},
+		{3, 0x70, 0x10, INQ_BAD_DATA, 0,
+		 "3 memory ranges of 0x10 bytes do not fit into 0x30 bytes"},
 		{UINT64_MAX, 0x70, 0x10, INQ_BAD_DATA, 0, "18446744073709551615 memory ranges"},
-		{0x1000000000000002, 0x70, 0x10, INQ_BAD_DATA, 0, "do not fit"}, /* times 16 is 32 in 64 bits */
+		{0x1000000000000002, 0x70, 0x10, INQ_BAD_DATA, 0,
+		 "do not fit"}, /* times 16 is 32 in 64 bits */
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -911,9 +940,11 @@ Test(reader, bounds_memory64_by_the_file)
 
 		memory64_of(&builder, cases[i].count, cases[i].base, cases[i].size0);
 		open_built(&o, &builder);
-		cr_assert_eq(inq_dump_memory(o.dump, &memory, &o.err), cases[i].status, "case %zu", i);
+		cr_assert_eq(inq_dump_memory(o.dump, &memory, &o.err), cases[i].status, "case %zu",
+			     i);
 		if (cases[i].status == INQ_OK)
-			cr_assert_eq(memory->count, cases[i].ranges, "case %zu: %zu", i, memory->count);
+			cr_assert_eq(memory->count, cases[i].ranges, "case %zu: %zu", i,
+				     memory->count);
 		else
 			cr_assert(strstr(o.err.text, cases[i].words), "%s", o.err.text);
 		close_all(&o, &builder);
@@ -937,7 +968,8 @@ Test(reader, reads_across_adjacent_ranges_and_stops_at_a_gap)
 	put_zeroes(&builder, 0x80 - builder_at(&builder));
 	put_bytes(&builder, "ABCDEFGHabcdefgh", 16);
 	open_built(&o, &builder);
-	cr_assert_eq(inq_dump_read_memory(o.dump, 0x1004, room, sizeof(room), &done, &o.err), INQ_OK);
+	cr_assert_eq(inq_dump_read_memory(o.dump, 0x1004, room, sizeof(room), &done, &o.err),
+		     INQ_OK);
 	cr_assert_eq(done, 12);
 	cr_assert_eq(memcmp(room, "efghABCDEFGH", 12), 0);
 	cr_assert_eq(inq_dump_read_memory(o.dump, 0x1000, room, 0, &done, &o.err), INQ_OK);
@@ -959,7 +991,8 @@ Test(reader, says_that_a_dump_has_no_memory)
 	close_all(&o, &builder);
 }
 
-static void put_regions(struct builder *builder, uint32_t header, uint32_t entry, uint64_t count, size_t written)
+static void put_regions(struct builder *builder, uint32_t header, uint32_t entry, uint64_t count,
+			size_t written)
 {
 	builder_init(builder, false, 1);
 	begin_stream(builder, MD_STREAM_MEMORY_INFO_LIST);
@@ -993,7 +1026,8 @@ Test(reader, accepts_larger_heads_and_entries_than_its_own)
 
 		put_regions(&builder, sizes[i][0], sizes[i][1], 2, 2);
 		open_built(&o, &builder);
-		cr_assert_eq(inq_dump_memory_infos(o.dump, &infos, &o.err), INQ_OK, "%s", o.err.text);
+		cr_assert_eq(inq_dump_memory_infos(o.dump, &infos, &o.err), INQ_OK, "%s",
+			     o.err.text);
 		cr_assert_eq(infos->count, 2);
 		cr_assert_eq(infos->items[1].base, 0x2000);
 		cr_assert_eq(infos->items[1].protection, MD_PAGE_EXECUTE_READ);
@@ -1029,12 +1063,13 @@ Test(reader, refuses_sized_lists_that_lie)
 		open_built(&o, &builder);
 		cr_assert_eq(inq_dump_memory_infos(o.dump, &infos, &o.err), INQ_BAD_DATA);
 		cr_assert(strstr(o.err.text, cases[i].words), "%s", o.err.text);
-		cr_assert(strncmp(o.err.text, "'a.dmp': memory info list at 0x2c: ", 35) == 0, "%s", o.err.text);
+		cr_assert(strncmp(o.err.text, "'a.dmp': memory info list at 0x2c: ", 35) == 0, "%s",
+			  o.err.text);
 		close_all(&o, &builder);
 	}
 }
 
-/* --- handles, infos, unloaded modules ------------------------------------------------------------------ */
+/* --- handles, infos, unloaded modules ------------------------------------------------ */
 
 Test(reader, reads_both_versions_of_handles)
 {
@@ -1155,7 +1190,7 @@ Test(reader, reads_thread_infos_and_unloaded_modules)
 	close_all(&o, &builder);
 }
 
-/* --- misc info, comments, Linux, Crashpad, Breakpad ---------------------------------------------------- */
+/* --- misc info, comments, Linux, Crashpad, Breakpad ---------------------------------- */
 
 Test(reader, reads_every_version_of_misc_info)
 {
@@ -1172,7 +1207,8 @@ Test(reader, reads_every_version_of_misc_info)
 		at = builder_at(&builder);
 		put_zeroes(&builder, sizes[i]);
 		patch32(&builder, at, sizes[i]);
-		patch32(&builder, at + 4, MD_MISC_PROCESS_ID | MD_MISC_BUILD_STRING | MD_MISC_TIME_ZONE);
+		patch32(&builder, at + 4,
+			MD_MISC_PROCESS_ID | MD_MISC_BUILD_STRING | MD_MISC_TIME_ZONE);
 		patch32(&builder, at + 8, 4711);
 		patch32(&builder, at + 12, 99); /* create time, not valid by the flags */
 		if (sizes[i] > 64)
@@ -1203,7 +1239,8 @@ Test(reader, refuses_misc_info_that_is_too_short)
 	end_stream(&builder);
 	open_built(&o, &builder);
 	cr_assert_eq(inq_dump_misc(o.dump, &misc, &o.err), INQ_BAD_DATA);
-	cr_assert_str_eq(o.err.text, "'a.dmp': misc info at 0x2c: 0x17 bytes, at least 0x18 wanted");
+	cr_assert_str_eq(o.err.text,
+			 "'a.dmp': misc info at 0x2c: 0x17 bytes, at least 0x18 wanted");
 	close_all(&o, &builder);
 }
 
@@ -1312,7 +1349,8 @@ Test(reader, counts_the_loaders_objects_that_the_file_does_not_have)
 	end_stream(&builder);
 	open_built(&o, &builder);
 	cr_assert_eq(inq_dump_dso_debug(o.dump, &debug, &o.err), INQ_LIMIT);
-	cr_assert_str_eq(o.err.text, "'a.dmp': linux dso debug at 0x2c: 65537 objects, at most 65536");
+	cr_assert_str_eq(o.err.text,
+			 "'a.dmp': linux dso debug at 0x2c: 65537 objects, at most 65536");
 	close_all(&o, &builder);
 }
 
@@ -1405,7 +1443,7 @@ Test(reader, reads_breakpads_own_streams)
 	close_all(&o, &builder);
 }
 
-/* --- everything that can be broken --------------------------------------------------------------------- */
+/* --- everything that can be broken --------------------------------------------------- */
 
 Test(reader, survives_truncation_at_every_byte)
 {
@@ -1438,7 +1476,8 @@ Test(reader, survives_every_flipped_bit_of_headers_and_lists)
 		build_whole(&builder, (enum flavour)flavour, flavour % 2);
 		for (size_t at = 0; at < builder.bytes.size; at++) {
 			/* The contexts' registers and the memory mean nothing to the reader. */
-			bool contents = at >= 116 + 400 && at < 116 + 192 + flavour_facts[flavour].context_size;
+			bool contents = at >= 116 + 400 &&
+					at < 116 + 192 + flavour_facts[flavour].context_size;
 
 			for (int bit = 0; bit < 8 && !contents; bit++) {
 				builder.bytes.data[at] ^= (uint8_t)(1 << bit);
@@ -1454,7 +1493,8 @@ Test(reader, survives_every_flipped_bit_of_headers_and_lists)
 
 Test(reader, survives_every_edge_value_in_every_word)
 {
-	static const uint32_t edges[] = {0, 1, 3, 31, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};
+	static const uint32_t edges[] = {0,          1,          3,          31,
+					 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff};
 	struct builder builder;
 	int opened;
 

@@ -28,14 +28,16 @@ Test(text, escapes_what_steers_a_terminal)
 	escapes_to("a\0b", 3, "a\\x00b");
 	escapes_to("\x7f\n\t", 3, "\\x7f\\x0a\\x09");
 	escapes_to("\xc2\x9b", 2, "\\x9b"); /* C1: CSI */
-	escapes_to("\xe2\x80\xae" "txt", 6, "\\u{202e}txt");
+	escapes_to("\xe2\x80\xae"
+		   "txt",
+		   6, "\\u{202e}txt");
 	escapes_to("\xef\xbb\xbf", 3, "\\u{feff}");
 }
 
 Test(text, escapes_every_code_point_of_the_contract)
 {
-	static const uint32_t runs[][2] = {{0, 0x1f}, {0x7f, 0x9f}, {0x200b, 0x200f}, {0x2028, 0x202e},
-					   {0x2060, 0x2069}, {0xfeff, 0xfeff}};
+	static const uint32_t runs[][2] = {{0, 0x1f},        {0x7f, 0x9f},     {0x200b, 0x200f},
+					   {0x2028, 0x202e}, {0x2060, 0x2069}, {0xfeff, 0xfeff}};
 
 	for (size_t r = 0; r < sizeof(runs) / sizeof(runs[0]); r++) {
 		for (uint32_t point = runs[r][0]; point <= runs[r][1]; point++) {
@@ -44,7 +46,8 @@ Test(text, escapes_every_code_point_of_the_contract)
 
 			inq_text_from_utf16(&utf8, &unit, 1, false);
 			inq_text_escape(&shown, (char *)utf8.data, utf8.size);
-			cr_assert_eq(inq_buffer_text(&shown)[0], '\\', "U+%04x is shown raw", point);
+			cr_assert_eq(inq_buffer_text(&shown)[0], '\\', "U+%04x is shown raw",
+				     point);
 			inq_buffer_done(&utf8);
 			inq_buffer_done(&shown);
 		}
@@ -54,12 +57,16 @@ Test(text, escapes_every_code_point_of_the_contract)
 Test(text, escapes_each_byte_that_is_not_utf8)
 {
 	escapes_to("\xff", 1, "\\xff");
-	escapes_to("\xc0\xaf", 2, "\\xc0\\xaf");                     /* overlong */
-	escapes_to("\xe0\x80\xaf", 3, "\\xe0\\x80\\xaf");             /* overlong */
-	escapes_to("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");             /* surrogate */
-	escapes_to("\xf4\x90\x80\x80", 4, "\\xf4\\x90\\x80\\x80");    /* above U+10FFFF */
-	escapes_to("\xe2\x82", 2, "\\xe2\\x82");                      /* cut off */
-	escapes_to("\xc3" "a", 2, "\\xc3" "a");
+	escapes_to("\xc0\xaf", 2, "\\xc0\\xaf");                   /* overlong */
+	escapes_to("\xe0\x80\xaf", 3, "\\xe0\\x80\\xaf");          /* overlong */
+	escapes_to("\xed\xa0\x80", 3, "\\xed\\xa0\\x80");          /* surrogate */
+	escapes_to("\xf4\x90\x80\x80", 4, "\\xf4\\x90\\x80\\x80"); /* above U+10FFFF */
+	escapes_to("\xe2\x82", 2, "\\xe2\\x82");                   /* cut off */
+	escapes_to("\xc3"
+		   "a",
+		   2,
+		   "\\xc3"
+		   "a");
 }
 
 Test(text, cuts_into_a_fixed_place_with_dots)
@@ -69,7 +76,10 @@ Test(text, cuts_into_a_fixed_place_with_dots)
 	cr_assert_str_eq(inq_text_escape_to(place, sizeof(place), "seven.."), "seven..");
 	cr_assert_str_eq(inq_text_escape_to(place, sizeof(place), "eight..."), "eigh...");
 	cr_assert_str_eq(inq_text_escape_to(place, sizeof(place), "\x1b\x1b"), "\\x1b...");
-	cr_assert_str_eq(inq_text_escape_to(place, sizeof(place), "abc\xc3\xbc" "def"), "abc...");
+	cr_assert_str_eq(inq_text_escape_to(place, sizeof(place),
+					    "abc\xc3\xbc"
+					    "def"),
+			 "abc...");
 	cr_assert_str_eq(inq_text_escape_to(place, 3, "abcdef"), "..");
 	cr_assert_str_eq(inq_text_escape_to(place, 1, "abcdef"), "");
 }
@@ -108,8 +118,12 @@ Test(text, replaces_lone_surrogates)
 {
 	struct inq_buffer buffer = {0};
 
-	inq_text_from_utf16(&buffer, "\x3d\xd8" "a\0\x00\xde\x3d\xd8", 4, false);
-	cr_assert_str_eq(inq_buffer_text(&buffer), "\xef\xbf\xbd" "a\xef\xbf\xbd\xef\xbf\xbd");
+	inq_text_from_utf16(&buffer,
+			    "\x3d\xd8"
+			    "a\0\x00\xde\x3d\xd8",
+			    4, false);
+	cr_assert_str_eq(inq_buffer_text(&buffer), "\xef\xbf\xbd"
+						   "a\xef\xbf\xbd\xef\xbf\xbd");
 	inq_buffer_done(&buffer);
 }
 

@@ -16,15 +16,15 @@
 struct room {
 	struct inq_sink sink;
 	uint8_t *bytes;
-	size_t size;      /* furthest byte written */
+	size_t size; /* furthest byte written */
 	size_t capacity;
 	size_t writes;
 	size_t fail_at;   /* which write fails, from 1; 0 none */
 	bool signed_last; /* the last write was the signature */
 };
 
-static enum inq_status room_write(struct inq_sink *sink, uint64_t offset, const void *bytes, size_t size,
-				  struct inq_error *err)
+static enum inq_status room_write(struct inq_sink *sink, uint64_t offset, const void *bytes,
+				  size_t size, struct inq_error *err)
 {
 	struct room *room = sink->context;
 
@@ -42,7 +42,8 @@ static enum inq_status room_write(struct inq_sink *sink, uint64_t offset, const 
 
 static void room_init(struct room *room, size_t capacity)
 {
-	*room = (struct room){.sink = {.write = room_write}, .capacity = capacity, .bytes = malloc(capacity)};
+	*room = (struct room){
+		.sink = {.write = room_write}, .capacity = capacity, .bytes = malloc(capacity)};
 	room->sink.context = room;
 	memset(room->bytes, 0xee, capacity);
 }
@@ -78,7 +79,8 @@ static size_t produce(void *context, uint64_t address, uint64_t offset, void *to
 /* One thread with name, stack and context; a module; memory by all three ways. */
 static void fill(struct inq_writer *writer, struct memory *memory, bool memory64)
 {
-	struct md_context_amd64 context = {.context_flags = MD_CONTEXT_AMD64_FULL, .rip = 0x1234, .rsp = 0x7fff0010};
+	struct md_context_amd64 context = {
+		.context_flags = MD_CONTEXT_AMD64_FULL, .rip = 0x1234, .rsp = 0x7fff0010};
 	struct {
 		struct md_list head;
 		struct md_thread thread;
@@ -91,7 +93,8 @@ static void fill(struct inq_writer *writer, struct memory *memory, bool memory64
 		struct md_list head;
 		struct md_thread_name name;
 	} __attribute__((packed)) names = {{1}, {.thread_id = 7}};
-	struct md_system_info system = {.architecture = MD_ARCH_AMD64, .platform = MD_PLATFORM_LINUX, .processors = 4};
+	struct md_system_info system = {
+		.architecture = MD_ARCH_AMD64, .platform = MD_PLATFORM_LINUX, .processors = 4};
 	const uint8_t build_id[24] = {0x4c, 0x45, 0x70, 0x42, 1, 2, 3};
 	inq_piece piece;
 
@@ -103,23 +106,26 @@ static void fill(struct inq_writer *writer, struct memory *memory, bool memory64
 	inq_writer_point(writer, piece, 4 + offsetof(struct md_thread, context), INQ_POINT_LOCATION,
 			 inq_writer_add_copy(writer, &context, sizeof(context), 16));
 	inq_writer_point(writer, piece, 4 + offsetof(struct md_thread, stack), INQ_POINT_MEMORY,
-			 inq_writer_add_memory(writer, memory64 ? INQ_MEMORY_UNLISTED : INQ_MEMORY_LISTED, 0x7fff0000,
-					       0x2345, produce, memory));
+			 inq_writer_add_memory(writer,
+					       memory64 ? INQ_MEMORY_UNLISTED : INQ_MEMORY_LISTED,
+					       0x7fff0000, 0x2345, produce, memory));
 	inq_writer_stream(writer, MD_STREAM_THREAD_LIST, piece);
 	piece = inq_writer_add_copy(writer, &modules, sizeof(modules), 8);
 	inq_writer_point(writer, piece, 4 + offsetof(struct md_module, name_rva), INQ_POINT_RVA,
 			 inq_writer_add_string(writer, "/bin/app"));
-	inq_writer_point(writer, piece, 4 + offsetof(struct md_module, codeview), INQ_POINT_LOCATION,
+	inq_writer_point(writer, piece, 4 + offsetof(struct md_module, codeview),
+			 INQ_POINT_LOCATION,
 			 inq_writer_add_copy(writer, build_id, sizeof(build_id), 4));
 	inq_writer_stream(writer, MD_STREAM_MODULE_LIST, piece);
 	piece = inq_writer_add_copy(writer, &names, sizeof(names), 8);
-	inq_writer_point(writer, piece, 4 + offsetof(struct md_thread_name, name_rva), INQ_POINT_RVA64,
-			 inq_writer_add_string(writer, "main"));
+	inq_writer_point(writer, piece, 4 + offsetof(struct md_thread_name, name_rva),
+			 INQ_POINT_RVA64, inq_writer_add_string(writer, "main"));
 	inq_writer_stream(writer, MD_STREAM_THREAD_NAMES, piece);
 	inq_writer_stream_copy(writer, MD_STREAM_LINUX_MAPS, "maps\n", 5);
-	inq_writer_add_memory(writer, memory64 ? INQ_MEMORY_LISTED64 : INQ_MEMORY_LISTED, 0x10000000, 700001, produce,
-			      memory);
-	inq_writer_add_memory_copy(writer, memory64 ? INQ_MEMORY_LISTED64 : INQ_MEMORY_LISTED, 0x5000, "code!", 5);
+	inq_writer_add_memory(writer, memory64 ? INQ_MEMORY_LISTED64 : INQ_MEMORY_LISTED,
+			      0x10000000, 700001, produce, memory);
+	inq_writer_add_memory_copy(writer, memory64 ? INQ_MEMORY_LISTED64 : INQ_MEMORY_LISTED,
+				   0x5000, "code!", 5);
 }
 
 static void checks_out(const struct room *room, bool memory64, uint64_t hole)
@@ -144,7 +150,8 @@ static void checks_out(const struct room *room, bool memory64, uint64_t hole)
 	cr_assert_eq(inq_dump_system(dump, &system, &err), INQ_OK, "%s", err.text);
 	cr_assert_str_eq(system->csd, "Linux gr\xc3\xbc\xc3\x9f");
 	cr_assert_eq(inq_dump_threads(dump, &threads, &err), INQ_OK, "%s", err.text);
-	cr_assert_eq(inq_dump_context(dump, threads->items[0].context, &context, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_dump_context(dump, threads->items[0].context, &context, &err), INQ_OK,
+		     "%s", err.text);
 	cr_assert_eq(context.amd64.rip, 0x1234);
 	cr_assert_eq(threads->items[0].context.offset % 16, 0);
 	cr_assert_eq(threads->items[0].stack_address, 0x7fff0000);
@@ -162,7 +169,8 @@ static void checks_out(const struct room *room, bool memory64, uint64_t hole)
 	cr_assert_eq(inq_dump_find_stream(dump, MD_STREAM_MEMORY_LIST) != NULL, !memory64);
 	for (uint64_t at = 0x10000000; at < 0x10000000 + 700001; at += 97) {
 		cr_assert_eq(inq_dump_read_memory(dump, at, &byte, 1, &done, &err), INQ_OK);
-		cr_assert_eq(byte, hole && at / 4096 == hole / 4096 ? 0 : pattern(at), "0x%llx", (unsigned long long)at);
+		cr_assert_eq(byte, hole && at / 4096 == hole / 4096 ? 0 : pattern(at), "0x%llx",
+			     (unsigned long long)at);
 	}
 	inq_dump_close(dump);
 	inq_file_close(file);
@@ -257,7 +265,8 @@ Test(writer, writes_to_a_descriptor_and_says_when_the_disk_is_full)
 	int fd = mkstemp(path);
 
 	unlink(path);
-	cr_assert_eq(inq_writer_write(writer, inq_sink_fd(&sink, fd), &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_writer_write(writer, inq_sink_fd(&sink, fd), &err), INQ_OK, "%s",
+		     err.text);
 	room_init(&room, size);
 	cr_assert_eq(pread(fd, room.bytes, size, 0), (ssize_t)size);
 	room.size = size;
@@ -310,7 +319,8 @@ Test(writer, writes_an_empty_dump)
 
 	cr_assert_eq(inq_writer_new(&writer, &err), INQ_OK);
 	cr_assert_eq(inq_writer_plan(writer, &size, &err), INQ_OK);
-	cr_assert_eq(size, 32 + 12 + 4 + 4, "header, directory of the memory list, padding, its count");
+	cr_assert_eq(size, 32 + 12 + 4 + 4,
+		     "header, directory of the memory list, padding, its count");
 	room_init(&room, size);
 	cr_assert_eq(inq_writer_write(writer, &room.sink, &err), INQ_OK);
 	cr_assert_eq(room.size, size);
@@ -386,7 +396,8 @@ Test(writer, places_more_than_4_gib_of_memory64)
 	uint64_t size = 0;
 
 	for (int i = 0; i < 4; i++)
-		inq_writer_add_memory(writer, INQ_MEMORY_LISTED64, (uint64_t)i << 40, 3ull << 30, produce, &memory);
+		inq_writer_add_memory(writer, INQ_MEMORY_LISTED64, (uint64_t)i << 40, 3ull << 30,
+				      produce, &memory);
 	cr_assert_eq(inq_writer_plan(writer, &size, &err), INQ_OK, "%s", err.text);
 	cr_assert_geq(size, 12ull << 30);
 	cr_assert_leq(size, (12ull << 30) + 256);
@@ -407,8 +418,10 @@ Test(writer, drops_memory_of_no_bytes)
 {
 	struct inq_writer *writer = fresh();
 
-	cr_assert_eq(inq_writer_add_memory(writer, INQ_MEMORY_LISTED, 1, 0, produce, NULL), INQ_NO_PIECE);
-	cr_assert_eq(inq_writer_add_memory_copy(writer, INQ_MEMORY_LISTED64, 1, "", 0), INQ_NO_PIECE);
+	cr_assert_eq(inq_writer_add_memory(writer, INQ_MEMORY_LISTED, 1, 0, produce, NULL),
+		     INQ_NO_PIECE);
+	cr_assert_eq(inq_writer_add_memory_copy(writer, INQ_MEMORY_LISTED64, 1, "", 0),
+		     INQ_NO_PIECE);
 	cr_assert_eq(inq_writer_plan(writer, NULL, NULL), INQ_OK);
 	inq_writer_free(writer);
 }

@@ -2,9 +2,9 @@
 /**
  * Thread contexts as minidumps hold them: x86, AMD64, ARM, ARM64.
  *
- * Sources: winnt.h's CONTEXT of each processor (Microsoft), minidump_cpu_*.h (Breakpad, where ARM and the
- * old ARM64 form come from). Nothing is padded that is not named. Which processor it is lies in the high
- * bits of context_flags, which registers are valid in the low ones.
+ * Sources: winnt.h's CONTEXT of each processor (Microsoft), minidump_cpu_*.h (Breakpad, where ARM
+ * and the old ARM64 form come from). Nothing is padded that is not named. Which processor it is
+ * lies in the high bits of context_flags, which registers are valid in the low ones.
  */
 #ifndef INQ_MINIDUMP_CONTEXT_H
 #define INQ_MINIDUMP_CONTEXT_H
@@ -16,7 +16,8 @@
 #define MD_ASSERT_SIZE(type, size) \
 	_Static_assert(sizeof(struct type) == (size), #type " has the size of the format")
 #define MD_ASSERT_AT(type, field, at) \
-	_Static_assert(offsetof(struct type, field) == (at), #type "." #field " lies where the format says")
+	_Static_assert(offsetof(struct type, field) == (at), \
+		       #type "." #field " lies where the format says")
 
 /* Which processor a context is of. ARM's and ARM64_OLD's are Breakpad's numbers. */
 #define MD_CONTEXT_X86 0x00010000u
@@ -198,7 +199,7 @@ struct MD_PACKED md_context_arm_windows {
 MD_ASSERT_SIZE(md_context_arm_windows, 416);
 MD_ASSERT_AT(md_context_arm_windows, d, 80);
 
-/* Microsoft's CONTEXT of ARM64, also what Breakpad and Crashpad write today. x[29] is fp, x[30] lr. */
+/* Microsoft's CONTEXT of ARM64, which Breakpad and Crashpad write too. x[29] is fp, x[30] lr. */
 struct MD_PACKED md_context_arm64 {
 	uint32_t context_flags; /* MD_CONTEXT_ARM64 | parts */
 	uint32_t cpsr;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- memory ------------------------------------------------------------------------------------------ */
+/* --- memory -------------------------------------------------------------------------- */
 
 enum { CHUNK = 64 * 1024, ALIGN = 16 };
 
@@ -68,9 +68,12 @@ void *inq_dump_alloc(struct inq_dump *dump, size_t count, size_t size)
 
 enum inq_status inq_dump_no_room(const struct inq_dump *dump, struct inq_error *err)
 {
-	/* Near its budget it is the file that asks too much, and not the machine that has too little. */
+	/* Near its budget it is the file that asks too much, and not the machine that has too
+	 * little. */
 	if (dump->used > dump->budget / 2)
-		return inq_fail(err, INQ_LIMIT, "it needs more than the 0x%llx bytes of memory that a file of this size may",
+		return inq_fail(err, INQ_LIMIT,
+				"it needs more than the 0x%llx bytes of memory that a file of this "
+				"size may",
 				(unsigned long long)dump->budget);
 	return inq_fail(err, INQ_NO_MEMORY, "no memory");
 }
@@ -95,7 +98,7 @@ void inq_dump_give_back(struct inq_dump *dump, void *memory, size_t count, size_
 	free(memory);
 }
 
-/* --- strings ----------------------------------------------------------------------------------------- */
+/* --- strings ------------------------------------------------------------------------- */
 
 static const char *keep(struct inq_dump *dump, const void *bytes, size_t size)
 {
@@ -106,7 +109,8 @@ static const char *keep(struct inq_dump *dump, const void *bytes, size_t size)
 	return text;
 }
 
-static const char *keep_utf16(struct inq_dump *dump, const void *bytes, size_t units, bool swap, size_t *ret_size)
+static const char *keep_utf16(struct inq_dump *dump, const void *bytes, size_t units, bool swap,
+			      size_t *ret_size)
 {
 	struct inq_buffer text = {0};
 	const char *kept = NULL;
@@ -129,16 +133,18 @@ const char *inq_dump_text(struct inq_dump *dump, const void *utf16, size_t units
 	return keep_utf16(dump, utf16, length, false, &size);
 }
 
-static enum inq_status read_string(struct inq_dump *dump, uint64_t rva, enum inq_dump_coding coding, const char **ret,
-				   size_t *ret_size, struct inq_error *err)
+static enum inq_status read_string(struct inq_dump *dump, uint64_t rva, enum inq_dump_coding coding,
+				   const char **ret, size_t *ret_size, struct inq_error *err)
 {
 	struct md_string head;
-	enum inq_status status = inq_dump_load(dump, rva, &head, sizeof(head), inq_layout_words, err);
+	enum inq_status status =
+		inq_dump_load(dump, rva, &head, sizeof(head), inq_layout_words, err);
 
 	if (status != INQ_OK)
 		return inq_prepend(err, status, "string");
 	if (head.size > MD_MAX_STRING || (coding == UTF16 && head.size % 2))
-		return inq_fail(err, INQ_BAD_DATA, "string at 0x%llx: 0x%x bytes", (unsigned long long)rva, head.size);
+		return inq_fail(err, INQ_BAD_DATA, "string at 0x%llx: 0x%x bytes",
+				(unsigned long long)rva, head.size);
 	dump->scratch.size = 0;
 	if (!inq_buffer_reserve(&dump->scratch, head.size)) {
 		dump->scratch.failed = false;
@@ -151,12 +157,13 @@ static enum inq_status read_string(struct inq_dump *dump, uint64_t rva, enum inq
 	if (coding == UTF8)
 		*ret = keep(dump, dump->scratch.data, head.size);
 	else
-		*ret = keep_utf16(dump, dump->scratch.data, head.size / 2, dump->header.swapped, ret_size);
+		*ret = keep_utf16(dump, dump->scratch.data, head.size / 2, dump->header.swapped,
+				  ret_size);
 	return *ret ? INQ_OK : inq_dump_no_room(dump, err);
 }
 
-enum inq_status inq_dump_string(struct inq_dump *dump, uint64_t rva, enum inq_dump_coding coding, const char **ret,
-				size_t *ret_size, struct inq_error *err)
+enum inq_status inq_dump_string(struct inq_dump *dump, uint64_t rva, enum inq_dump_coding coding,
+				const char **ret, size_t *ret_size, struct inq_error *err)
 {
 	uint64_t key = rva << 1 | (coding == UTF8);
 	size_t slot = (size_t)((rva >> 2) % STRING_CACHE), size = 0;
@@ -180,8 +187,8 @@ enum inq_status inq_dump_string(struct inq_dump *dump, uint64_t rva, enum inq_du
 	return INQ_OK;
 }
 
-enum inq_status inq_dump_name(struct inq_dump *dump, struct inq_dump_stream *stream, uint64_t rva, const char **ret,
-			      struct inq_error *err)
+enum inq_status inq_dump_name(struct inq_dump *dump, struct inq_dump_stream *stream, uint64_t rva,
+			      const char **ret, struct inq_error *err)
 {
 	struct inq_error inner;
 	enum inq_status status;
@@ -202,7 +209,7 @@ enum inq_status inq_dump_name(struct inq_dump *dump, struct inq_dump_stream *str
 	return INQ_OK;
 }
 
-/* --- streams ----------------------------------------------------------------------------------------- */
+/* --- streams ------------------------------------------------------------------------- */
 
 struct inq_dump_stream *inq_dump_stream_of(const struct inq_dump *dump, uint32_t type)
 {
@@ -244,8 +251,8 @@ static void spell(char *to, size_t capacity, const char *name)
 	to[at] = '\0';
 }
 
-static enum inq_status parse_stream(struct inq_dump *dump, uint32_t type, inq_dump_parser parse, const void **ret,
-				    struct inq_error *err)
+static enum inq_status parse_stream(struct inq_dump *dump, uint32_t type, inq_dump_parser parse,
+				    const void **ret, struct inq_error *err)
 {
 	struct inq_dump_stream *stream = inq_dump_stream_of(dump, type);
 	const char *file = inq_file_name(dump->file);
@@ -270,13 +277,15 @@ static enum inq_status parse_stream(struct inq_dump *dump, uint32_t type, inq_du
 }
 
 /* Parse for the first time and remember how it went. */
-static enum inq_status find_answer(struct inq_dump *dump, struct inq_dump_answer *answer, uint32_t stream_type,
-				   inq_dump_parser parse, struct inq_error *err)
+static enum inq_status find_answer(struct inq_dump *dump, struct inq_dump_answer *answer,
+				   uint32_t stream_type, inq_dump_parser parse,
+				   struct inq_error *err)
 {
 	struct inq_error inner = {0};
 	const void *value = NULL;
-	enum inq_status status = stream_type ? parse_stream(dump, stream_type, parse, &value, &inner)
-					     : parse(dump, NULL, &value, &inner);
+	enum inq_status status = stream_type
+					 ? parse_stream(dump, stream_type, parse, &value, &inner)
+					 : parse(dump, NULL, &value, &inner);
 
 	if (status != INQ_OK && err)
 		*err = inner;
@@ -291,8 +300,9 @@ static enum inq_status find_answer(struct inq_dump *dump, struct inq_dump_answer
 	return status;
 }
 
-enum inq_status inq_dump_answer(struct inq_dump *dump, enum inq_dump_question question, uint32_t stream_type,
-				inq_dump_parser parse, const void **ret, struct inq_error *err)
+enum inq_status inq_dump_answer(struct inq_dump *dump, enum inq_dump_question question,
+				uint32_t stream_type, inq_dump_parser parse, const void **ret,
+				struct inq_error *err)
 {
 	struct inq_dump_answer *answer = &dump->answers[question];
 	enum inq_status status;
@@ -303,26 +313,31 @@ enum inq_status inq_dump_answer(struct inq_dump *dump, enum inq_dump_question qu
 			return status;
 	}
 	if (answer->status != INQ_OK)
-		return inq_fail(err, answer->status, "%s", answer->words ? answer->words : "not readable");
+		return inq_fail(err, answer->status, "%s",
+				answer->words ? answer->words : "not readable");
 	*ret = answer->value;
 	return INQ_OK;
 }
 
-/* --- lists ------------------------------------------------------------------------------------------- */
+/* --- lists --------------------------------------------------------------------------- */
 
-/* `size` bytes at `offset`, of which `present` are in the file, begin with `head` bytes and `count` entries. */
-static enum inq_status fit(uint64_t offset, uint64_t size, uint64_t present, uint64_t head, uint64_t count,
-			   uint64_t stride, size_t limit, const char *what, struct inq_dump_list *ret,
-			   struct inq_error *err)
+/* `size` bytes at `offset`, of which `present` are in the file, begin with `head` bytes and `count`
+ * entries. */
+static enum inq_status fit(uint64_t offset, uint64_t size, uint64_t present, uint64_t head,
+			   uint64_t count, uint64_t stride, size_t limit, const char *what,
+			   struct inq_dump_list *ret, struct inq_error *err)
 {
 	uint64_t wanted;
 
-	if (__builtin_mul_overflow(count, stride, &wanted) || __builtin_add_overflow(wanted, head, &wanted) ||
-	    wanted > size)
-		return inq_fail(err, INQ_BAD_DATA, "%llu %s of 0x%llx bytes do not fit into 0x%llx bytes",
-				(unsigned long long)count, what, (unsigned long long)stride, (unsigned long long)size);
+	if (__builtin_mul_overflow(count, stride, &wanted) ||
+	    __builtin_add_overflow(wanted, head, &wanted) || wanted > size)
+		return inq_fail(err, INQ_BAD_DATA,
+				"%llu %s of 0x%llx bytes do not fit into 0x%llx bytes",
+				(unsigned long long)count, what, (unsigned long long)stride,
+				(unsigned long long)size);
 	if (count > limit)
-		return inq_fail(err, INQ_LIMIT, "%llu %s, at most %zu", (unsigned long long)count, what, limit);
+		return inq_fail(err, INQ_LIMIT, "%llu %s, at most %zu", (unsigned long long)count,
+				what, limit);
 	ret->offset = offset + head;
 	ret->stride = stride;
 	ret->count = (size_t)count;
@@ -334,70 +349,82 @@ static enum inq_status fit(uint64_t offset, uint64_t size, uint64_t present, uin
 	return INQ_OK;
 }
 
-static void note_lost(struct inq_dump *dump, struct inq_dump_stream *stream, const struct inq_dump_list *list,
-		      const char *what)
+static void note_lost(struct inq_dump *dump, struct inq_dump_stream *stream,
+		      const struct inq_dump_list *list, const char *what)
 {
 	if (list->lost)
 		inq_dump_note(dump, stream, "the file's end at 0x%llx cuts off %zu of %zu %s",
-			      (unsigned long long)dump->header.file_size, list->lost, list->count + list->lost, what);
+			      (unsigned long long)dump->header.file_size, list->lost,
+			      list->count + list->lost, what);
 }
 
 /* The count, and whether 4 bytes of padding follow it. */
-static enum inq_status plain(struct inq_dump *dump, uint64_t offset, uint64_t size, uint64_t present, size_t entry,
-			     size_t limit, const char *what, struct inq_dump_list *ret, struct inq_error *err)
+static enum inq_status plain(struct inq_dump *dump, uint64_t offset, uint64_t size,
+			     uint64_t present, size_t entry, size_t limit, const char *what,
+			     struct inq_dump_list *ret, struct inq_error *err)
 {
 	struct md_list head = {0};
 	enum inq_status status;
 	uint64_t padding;
 
 	if (present < sizeof(head))
-		return inq_fail(err, INQ_BAD_DATA, "0x%llx bytes, too short for its count", (unsigned long long)present);
+		return inq_fail(err, INQ_BAD_DATA, "0x%llx bytes, too short for its count",
+				(unsigned long long)present);
 	status = inq_dump_load(dump, offset, &head, sizeof(head), inq_layout_words, err);
 	if (status != INQ_OK)
 		return status;
 	padding = size == 2 * sizeof(head) + (uint64_t)head.count * entry ? sizeof(head) : 0;
-	return fit(offset, size, present, sizeof(head) + padding, head.count, entry, limit, what, ret, err);
+	return fit(offset, size, present, sizeof(head) + padding, head.count, entry, limit, what,
+		   ret, err);
 }
 
-enum inq_status inq_dump_plain_list(struct inq_dump *dump, struct inq_dump_stream *stream, size_t entry, size_t limit,
-				    const char *what, struct inq_dump_list *ret, struct inq_error *err)
+enum inq_status inq_dump_plain_list(struct inq_dump *dump, struct inq_dump_stream *stream,
+				    size_t entry, size_t limit, const char *what,
+				    struct inq_dump_list *ret, struct inq_error *err)
 {
-	enum inq_status status = plain(dump, stream->rva, stream->size, stream->present, entry, limit, what, ret, err);
+	enum inq_status status = plain(dump, stream->rva, stream->size, stream->present, entry,
+				       limit, what, ret, err);
 
 	if (status == INQ_OK)
 		note_lost(dump, stream, ret, what);
 	return status;
 }
 
-enum inq_status inq_dump_inner_list(struct inq_dump *dump, struct md_location location, size_t entry, size_t limit,
-				    const char *what, struct inq_dump_list *ret, struct inq_error *err)
+enum inq_status inq_dump_inner_list(struct inq_dump *dump, struct md_location location,
+				    size_t entry, size_t limit, const char *what,
+				    struct inq_dump_list *ret, struct inq_error *err)
 {
-	uint64_t left = location.rva < dump->header.file_size ? dump->header.file_size - location.rva : 0;
+	uint64_t left =
+		location.rva < dump->header.file_size ? dump->header.file_size - location.rva : 0;
 
 	*ret = (struct inq_dump_list){.stride = entry};
 	if (location.size == 0)
 		return INQ_OK;
-	return plain(dump, location.rva, location.size, left < location.size ? left : location.size, entry, limit, what,
-		     ret, err);
+	return plain(dump, location.rva, location.size, left < location.size ? left : location.size,
+		     entry, limit, what, ret, err);
 }
 
-enum inq_status inq_dump_sized_list(struct inq_dump *dump, struct inq_dump_stream *stream, uint32_t header_size,
-				    uint32_t entry_size, uint64_t count, size_t header, size_t entry, size_t limit,
-				    const char *what, struct inq_dump_list *ret, struct inq_error *err)
+enum inq_status inq_dump_sized_list(struct inq_dump *dump, struct inq_dump_stream *stream,
+				    uint32_t header_size, uint32_t entry_size, uint64_t count,
+				    size_t header, size_t entry, size_t limit, const char *what,
+				    struct inq_dump_list *ret, struct inq_error *err)
 {
 	enum inq_status status;
 
 	if (header_size < header)
-		return inq_fail(err, INQ_BAD_DATA, "a header of 0x%x bytes, at least 0x%zx", header_size, header);
+		return inq_fail(err, INQ_BAD_DATA, "a header of 0x%x bytes, at least 0x%zx",
+				header_size, header);
 	if (entry_size < entry)
-		return inq_fail(err, INQ_BAD_DATA, "entries of 0x%x bytes, at least 0x%zx", entry_size, entry);
-	status = fit(stream->rva, stream->size, stream->present, header_size, count, entry_size, limit, what, ret, err);
+		return inq_fail(err, INQ_BAD_DATA, "entries of 0x%x bytes, at least 0x%zx",
+				entry_size, entry);
+	status = fit(stream->rva, stream->size, stream->present, header_size, count, entry_size,
+		     limit, what, ret, err);
 	if (status == INQ_OK)
 		note_lost(dump, stream, ret, what);
 	return status;
 }
 
-/* --- opening ----------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------- */
 
 bool inq_dump_is_minidump(const void *bytes, size_t size)
 {
@@ -409,32 +436,41 @@ bool inq_dump_is_minidump(const void *bytes, size_t size)
 	return signature == MD_SIGNATURE || signature == __builtin_bswap32(MD_SIGNATURE);
 }
 
-static enum inq_status read_header(struct inq_dump *dump, struct md_header *ret, struct inq_error *err)
+static enum inq_status read_header(struct inq_dump *dump, struct md_header *ret,
+				   struct inq_error *err)
 {
 	static const char layout[] = "4*6 8";
 	struct inq_dump_header *header = &dump->header;
 	enum inq_status status = inq_dump_load(dump, 0, ret, sizeof(*ret), layout, err);
 
 	if (status != INQ_OK)
-		return status == INQ_BAD_DATA ? inq_fail(err, status, "not a minidump: 0x%llx bytes are no header",
-							 (unsigned long long)header->file_size) : status;
+		return status == INQ_BAD_DATA
+			       ? inq_fail(err, status, "not a minidump: 0x%llx bytes are no header",
+					  (unsigned long long)header->file_size)
+			       : status;
 	if (!inq_dump_is_minidump(ret, sizeof(*ret)))
-		return inq_fail(err, INQ_BAD_DATA, "not a minidump: signature 0x%08x", ret->signature);
+		return inq_fail(err, INQ_BAD_DATA, "not a minidump: signature 0x%08x",
+				ret->signature);
 	header->swapped = ret->signature != MD_SIGNATURE;
 	status = inq_dump_load(dump, 0, ret, sizeof(*ret), layout, err);
 	if (status != INQ_OK)
 		return status;
 	if ((ret->version & 0xffff) != MD_VERSION)
-		return inq_fail(err, INQ_BAD_DATA, "not a minidump: version 0x%04x", ret->version & 0xffff);
+		return inq_fail(err, INQ_BAD_DATA, "not a minidump: version 0x%04x",
+				ret->version & 0xffff);
 	header->version = ret->version;
 	header->time = ret->time;
 	header->flags = ret->flags;
 	if (ret->stream_count > MD_MAX_STREAMS)
-		return inq_fail(err, INQ_LIMIT, "%u streams, at most %d", ret->stream_count, MD_MAX_STREAMS);
+		return inq_fail(err, INQ_LIMIT, "%u streams, at most %d", ret->stream_count,
+				MD_MAX_STREAMS);
 	if (ret->stream_count && ret->directory_rva < sizeof(*ret))
-		return inq_fail(err, INQ_BAD_DATA, "directory at 0x%x, inside the header", ret->directory_rva);
-	if (ret->stream_count && ret->directory_rva + sizeof(struct md_directory) > header->file_size)
-		return inq_fail(err, INQ_BAD_DATA, "directory at 0x%x, beyond the file's end at 0x%llx",
+		return inq_fail(err, INQ_BAD_DATA, "directory at 0x%x, inside the header",
+				ret->directory_rva);
+	if (ret->stream_count &&
+	    ret->directory_rva + sizeof(struct md_directory) > header->file_size)
+		return inq_fail(err, INQ_BAD_DATA,
+				"directory at 0x%x, beyond the file's end at 0x%llx",
 				ret->directory_rva, (unsigned long long)header->file_size);
 	return INQ_OK;
 }
@@ -443,7 +479,8 @@ static void add_stream(struct inq_dump *dump, const struct md_directory *entry)
 {
 	struct inq_dump_stream *stream = &dump->streams[dump->stream_count];
 	uint64_t left = entry->location.rva < dump->header.file_size
-				? dump->header.file_size - entry->location.rva : 0;
+				? dump->header.file_size - entry->location.rva
+				: 0;
 
 	if (entry->type == MD_STREAM_UNUSED)
 		return;
@@ -458,13 +495,15 @@ static void add_stream(struct inq_dump *dump, const struct md_directory *entry)
 	dump->stream_count++;
 	if (stream->present < stream->size) {
 		dump->header.truncated = true;
-		inq_dump_note(dump, stream, "0x%x of 0x%x bytes are in the file", stream->present, stream->size);
+		inq_dump_note(dump, stream, "0x%x of 0x%x bytes are in the file", stream->present,
+			      stream->size);
 	} else if (stream->size > 0 && stream->rva < sizeof(struct md_header)) {
 		inq_dump_note(dump, stream, "inside the header");
 	}
 }
 
-static enum inq_status read_directory(struct inq_dump *dump, const struct md_header *header, struct inq_error *err)
+static enum inq_status read_directory(struct inq_dump *dump, const struct md_header *header,
+				      struct inq_error *err)
 {
 	uint32_t count = header->stream_count;
 
@@ -475,7 +514,8 @@ static enum inq_status read_directory(struct inq_dump *dump, const struct md_hea
 	for (uint32_t i = 0; i < count; i++) {
 		struct md_directory entry;
 		uint64_t at = header->directory_rva + (uint64_t)i * sizeof(entry);
-		enum inq_status status = inq_dump_load(dump, at, &entry, sizeof(entry), inq_layout_words, err);
+		enum inq_status status =
+			inq_dump_load(dump, at, &entry, sizeof(entry), inq_layout_words, err);
 
 		if (status == INQ_BAD_DATA) {
 			dump->header.truncated = true;
@@ -540,9 +580,10 @@ const struct inq_dump_stream *inq_dump_find_stream(const struct inq_dump *dump, 
 	return inq_dump_stream_of(dump, type);
 }
 
-/* --- raw bytes --------------------------------------------------------------------------------------- */
+/* --- raw bytes ----------------------------------------------------------------------- */
 
-enum inq_status inq_dump_read(struct inq_dump *dump, uint64_t offset, void *to, size_t size, struct inq_error *err)
+enum inq_status inq_dump_read(struct inq_dump *dump, uint64_t offset, void *to, size_t size,
+			      struct inq_error *err)
 {
 	return inq_file_read_all(dump->file, offset, to, size, err);
 }
@@ -555,7 +596,8 @@ static enum inq_status copy_stream(struct inq_dump *dump, const struct inq_dump_
 	enum inq_status status;
 
 	if (stream->present > MD_MAX_RAW_STREAM)
-		return inq_fail(err, INQ_LIMIT, "0x%x bytes, at most 0x%x", stream->present, MD_MAX_RAW_STREAM);
+		return inq_fail(err, INQ_LIMIT, "0x%x bytes, at most 0x%x", stream->present,
+				MD_MAX_RAW_STREAM);
 	data = inq_dump_alloc(dump, (size_t)stream->present + 1, 1);
 	if (!bytes || !data)
 		return inq_dump_no_room(dump, err);
@@ -567,8 +609,8 @@ static enum inq_status copy_stream(struct inq_dump *dump, const struct inq_dump_
 	return INQ_OK;
 }
 
-enum inq_status inq_dump_stream_bytes(struct inq_dump *dump, uint32_t type, struct inq_dump_bytes *ret,
-				      struct inq_error *err)
+enum inq_status inq_dump_stream_bytes(struct inq_dump *dump, uint32_t type,
+				      struct inq_dump_bytes *ret, struct inq_error *err)
 {
 	const struct inq_dump_stream *stream = inq_dump_stream_of(dump, type);
 	const char *file = inq_file_name(dump->file);
@@ -588,7 +630,8 @@ enum inq_status inq_dump_stream_bytes(struct inq_dump *dump, uint32_t type, stru
 	else if (!*raw)
 		status = copy_stream(dump, stream, raw, err);
 	if (status != INQ_OK)
-		return inq_prepend(err, status, "'%s': %s stream (0x%x) at 0x%x", file, noun, type, stream->rva);
+		return inq_prepend(err, status, "'%s': %s stream (0x%x) at 0x%x", file, noun, type,
+				   stream->rva);
 	*ret = **raw;
 	return INQ_OK;
 }

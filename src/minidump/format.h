@@ -2,10 +2,11 @@
 /**
  * The minidump format: every structure as it lies in the file, and its limits.
  *
- * Sources: minidumpapiset.h and winnt.h (Microsoft), minidump_format.h (Breakpad), minidump_extensions.h
- * (Crashpad), MinidumpConstants.def (LLVM). Files are little-endian unless their signature is swapped. An RVA
- * is an offset from the start of the file. Structures are packed; padding that the format has is a named
- * field. What the processor decides lies in context.h.
+ * Sources: minidumpapiset.h and winnt.h (Microsoft), minidump_format.h (Breakpad),
+ * minidump_extensions.h (Crashpad), MinidumpConstants.def (LLVM). Files are little-endian unless
+ * their signature is swapped. An RVA is an offset from the start of the file. Structures are
+ * packed; padding that the format has is a named field. What the processor decides lies in
+ * context.h.
  *
  * Definitions only; usable anywhere.
  */
@@ -17,12 +18,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* --- limits: what a reader accepts, at least what our writer can write -------------------------- */
+/* --- limits: what a reader accepts, at least what our writer can write --------------- */
 
 enum {
 	MD_MAX_STREAMS = 4096,
-	MD_MAX_THREADS = 1 << 20,        /* the kernel's own PID_MAX_LIMIT is 4 Mi; 192 Ki seen as threads-max */
-	MD_MAX_MODULES = 1 << 18,        /* one a file mapping at most; vm.max_map_count is 65530 by default */
+	MD_MAX_THREADS = 1 << 20,        /* Linux' threads-max was 192 Ki where we looked */
+	MD_MAX_MODULES = 1 << 18,        /* one a mapping at most: vm.max_map_count, 65530 */
 	MD_MAX_MEMORY_RANGES = 1 << 23,
 	MD_MAX_MEMORY_INFOS = 1 << 22,
 	MD_MAX_HANDLES = 1 << 21,        /* fs.nr_open is 1 Mi by default */
@@ -35,7 +36,7 @@ enum {
 	MD_MAX_RAW_STREAM = 1 << 28,     /* bytes of one stream handed over as raw bytes */
 };
 
-/* --- header and directory ------------------------------------------------------------------------- */
+/* --- header and directory ------------------------------------------------------------ */
 
 #define MD_SIGNATURE 0x504d444du /* "MDMP" */
 #define MD_VERSION 0xa793u       /* low 16 bits; the high ones are the writer's own */
@@ -202,7 +203,7 @@ struct MD_PACKED md_list {
 };
 MD_ASSERT_SIZE(md_list, 4);
 
-/* --- threads ---------------------------------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------------------- */
 
 /* MINIDUMP_THREAD; ThreadList is md_list and these. */
 struct MD_PACKED md_thread {
@@ -266,7 +267,7 @@ struct MD_PACKED md_thread_info {
 MD_ASSERT_SIZE(md_thread_info, 64);
 MD_ASSERT_AT(md_thread_info, start_address, 48);
 
-/* --- modules ---------------------------------------------------------------------------------------- */
+/* --- modules ------------------------------------------------------------------------- */
 
 #define MD_VERSION_INFO_SIGNATURE 0xfeef04bdu
 
@@ -372,7 +373,7 @@ struct MD_PACKED md_unloaded_module {
 };
 MD_ASSERT_SIZE(md_unloaded_module, 24);
 
-/* --- exception -------------------------------------------------------------------------------------- */
+/* --- exception ----------------------------------------------------------------------- */
 
 enum { MD_EXCEPTION_PARAMETERS = 15 };
 
@@ -401,7 +402,7 @@ MD_ASSERT_AT(md_exception_stream, context, 160);
 /* Exception code of a dump that was asked for, not forced by a crash (Breakpad, Linux). */
 #define MD_EXCEPTION_LINUX_DUMP_REQUESTED 0xffffffffu
 
-/* --- system and process ------------------------------------------------------------------------------- */
+/* --- system and process -------------------------------------------------------------- */
 
 /* For md_system_info.architecture. 0x8000 and above are Breakpad's. */
 enum md_architecture {
@@ -573,9 +574,9 @@ MD_ASSERT_AT(md_misc_info, process_integrity_level, MD_MISC_INFO_SIZE_2);
 MD_ASSERT_AT(md_misc_info, build_string, MD_MISC_INFO_SIZE_3);
 MD_ASSERT_AT(md_misc_info, xstate, MD_MISC_INFO_SIZE_4);
 
-/* --- memory ------------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
-/* MINIDUMP_MEMORY64_LIST: the memory lies back to back from base_rva on, in the order of the entries. */
+/* MINIDUMP_MEMORY64_LIST: memory lies back to back from base_rva on, in the entries' order. */
 struct MD_PACKED md_memory64_list {
 	uint64_t count;
 	uint64_t base_rva;
@@ -642,7 +643,7 @@ struct MD_PACKED md_memory_info {
 MD_ASSERT_SIZE(md_memory_info, 48);
 MD_ASSERT_AT(md_memory_info, size, 24);
 
-/* --- handles ------------------------------------------------------------------------------------------ */
+/* --- handles ------------------------------------------------------------------------- */
 
 /* MINIDUMP_HANDLE_DATA_STREAM. */
 struct MD_PACKED md_handle_list {
@@ -712,7 +713,7 @@ struct MD_PACKED md_handle_operation {
 };
 MD_ASSERT_SIZE(md_handle_operation, 288);
 
-/* --- the rarer Windows streams ------------------------------------------------------------------------- */
+/* --- the rarer Windows streams ------------------------------------------------------- */
 
 /* MINIDUMP_FUNCTION_TABLE_STREAM. */
 struct MD_PACKED md_function_table_list {
@@ -832,7 +833,7 @@ struct MD_PACKED md_system_performance {
 	uint32_t resident_system_cache_pages;
 	uint32_t resident_paged_pool_pages;
 	uint32_t resident_system_driver_pages;
-	uint32_t cc_fast_read[4];     /* cache manager: no wait, wait, resource miss, not possible */
+	uint32_t cc_fast_read[4];     /* cache: no wait, wait, resource miss, not possible */
 	uint32_t cc_fast_mdl_read[4]; /* no wait, wait, resource miss, not possible */
 	uint32_t cc_map_data[4];      /* no wait, wait, no wait missed, wait missed */
 	uint32_t cc_pin_mapped_data;
@@ -924,7 +925,7 @@ struct MD_PACKED md_vm_counters_2 {
 };
 MD_ASSERT_SIZE(md_vm_counters_2, 152);
 
-/* --- Breakpad ------------------------------------------------------------------------------------------- */
+/* --- Breakpad ------------------------------------------------------------------------ */
 
 enum {
 	MD_BREAKPAD_DUMP_THREAD_VALID = 1,
@@ -947,7 +948,7 @@ struct MD_PACKED md_assertion_info {
 };
 MD_ASSERT_SIZE(md_assertion_info, 776);
 
-/* The loader's r_debug of a 32-bit process; its dynamic section follows, to the end of the stream. */
+/* The loader's r_debug of a 32-bit process; its dynamic section follows to the stream's end. */
 struct MD_PACKED md_dso_debug32 {
 	uint32_t version;
 	uint32_t map_rva; /* struct md_link_map32[dso_count] */
@@ -985,7 +986,7 @@ struct MD_PACKED md_link_map64 {
 };
 MD_ASSERT_SIZE(md_link_map64, 24);
 
-/* --- Crashpad ------------------------------------------------------------------------------------------- */
+/* --- Crashpad ------------------------------------------------------------------------ */
 
 /* MinidumpCrashpadInfo; address_mask came later and may be missing. */
 struct MD_PACKED md_crashpad_info {
@@ -1034,10 +1035,10 @@ struct MD_PACKED md_crashpad_annotation {
 };
 MD_ASSERT_SIZE(md_crashpad_annotation, 12);
 
-/* --- names ------------------------------------------------------------------------------------------------ */
+/* --- names --------------------------------------------------------------------------- */
 
-/* What a stream, processor or platform is called: "ThreadList", "AMD64", "Linux"; "unknown" for the rest.
- * Constants. */
+/* What a stream, processor or platform is called: "ThreadList", "AMD64", "Linux"; "unknown" for
+ * the rest. Constants. */
 const char *inq_md_stream_name(uint32_t type);
 const char *inq_md_architecture_name(uint32_t architecture);
 const char *inq_md_platform_name(uint32_t platform);

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Field widths of the structures of format.h and context.h; a test holds them against the structures' sizes. */
+/* Field widths of the structures of format.h and context.h; a test holds them against the
+ * structures' sizes. */
 const char inq_layout_thread[] = "4*4 8 8 4*2 4*2";
 const char inq_layout_thread_name[] = "4 8";
 const char inq_layout_thread_info[] = "4*4 8*6";
@@ -32,7 +33,8 @@ const char inq_layout_crashpad[] = "4 4 2*2 1*8 4 2*2 1*8 4*4 4 8";
 const char inq_layout_crashpad_annotation[] = "4 2*2 4";
 const char inq_layout_guid_age[] = "4 4 2*2 1*8 4";
 const char inq_layout_context_x86[] = "4*7 4*7 1*80 4 4*4 4*6 4*6 1*512";
-const char inq_layout_context_amd64[] = "8*6 4*2 2*6 4 8*6 8*16 8 2*2 1*2 2 4 2*2 4 2*2 4*2 8*48 1*96 8*52 8 8*5";
+const char inq_layout_context_amd64[] =
+	"8*6 4*2 2*6 4 8*6 8*16 8 2*2 1*2 2 4 2*2 4 2*2 4*2 8*48 1*96 8*52 8 8*5";
 const char inq_layout_context_arm[] = "4*18 8*33 4*8";
 const char inq_layout_context_arm_windows[] = "4*20 8*32 4*20";
 const char inq_layout_context_arm64[] = "4*2 8*33 8*64 4*2 4*8 8*8 4*2 8*2";
@@ -87,8 +89,8 @@ static void swap(uint8_t *bytes, size_t size, const char *layout)
 	}
 }
 
-enum inq_status inq_dump_load(struct inq_dump *dump, uint64_t offset, void *to, size_t size, const char *layout,
-			      struct inq_error *err)
+enum inq_status inq_dump_load(struct inq_dump *dump, uint64_t offset, void *to, size_t size,
+			      const char *layout, struct inq_error *err)
 {
 	size_t done = 0;
 	enum inq_status status = inq_file_read(dump->file, offset, to, size, &done, err);
@@ -96,8 +98,10 @@ enum inq_status inq_dump_load(struct inq_dump *dump, uint64_t offset, void *to, 
 	if (status != INQ_OK)
 		return status;
 	if (done != size)
-		return inq_fail(err, INQ_BAD_DATA, "0x%zx bytes wanted at 0x%llx, the file ends at 0x%llx", size,
-				(unsigned long long)offset, (unsigned long long)dump->header.file_size);
+		return inq_fail(err, INQ_BAD_DATA,
+				"0x%zx bytes wanted at 0x%llx, the file ends at 0x%llx", size,
+				(unsigned long long)offset,
+				(unsigned long long)dump->header.file_size);
 	if (dump->header.swapped)
 		swap(to, size, layout);
 	return INQ_OK;

@@ -5,9 +5,14 @@
 
 enum { ANY_ARCH = 0x10000 }; /* no architecture has this number: they have 16 bits */
 
-/* How contexts look. Rows are tried in order: Windows' ARM flags may contain the bit that is Breakpad's ARM, and the
- * high bits of ARM64's the one of its old form.
- * architectures, processor's bit, where the flags are, bytes, layout, kind */
+/*
+ * How contexts look. Rows are tried in order: Windows' ARM flags may contain the bit that is
+ * Breakpad's ARM, and the high bits of ARM64's the one of its old form.
+ *
+ * architectures (again the first where there are fewer), the processor's bit, where the flags
+ * are, bytes, layout, kind
+ */
+// clang-format off
 static const struct form {
 	uint32_t architectures[3];
 	uint32_t processor;
@@ -16,19 +21,20 @@ static const struct form {
 	const char *layout;
 	enum inq_dump_context_kind kind;
 } forms[] = {
-	{{MD_ARCH_AMD64, MD_ARCH_AMD64, MD_ARCH_AMD64}, MD_CONTEXT_AMD64, 48, sizeof(struct md_context_amd64),
-	 inq_layout_context_amd64, INQ_CONTEXT_AMD64},
-	{{MD_ARCH_X86, MD_ARCH_X86_WIN64, MD_ARCH_X86_ON_ARM64}, MD_CONTEXT_X86, 0, sizeof(struct md_context_x86),
-	 inq_layout_context_x86, INQ_CONTEXT_X86},
-	{{MD_ARCH_ARM64, MD_ARCH_ARM64_OLD, MD_ARCH_ARM64}, MD_CONTEXT_ARM64, 0, sizeof(struct md_context_arm64),
-	 inq_layout_context_arm64, INQ_CONTEXT_ARM64},
+	{{MD_ARCH_AMD64, MD_ARCH_AMD64, MD_ARCH_AMD64}, MD_CONTEXT_AMD64, 48,
+	 sizeof(struct md_context_amd64), inq_layout_context_amd64, INQ_CONTEXT_AMD64},
+	{{MD_ARCH_X86, MD_ARCH_X86_WIN64, MD_ARCH_X86_ON_ARM64}, MD_CONTEXT_X86, 0,
+	 sizeof(struct md_context_x86), inq_layout_context_x86, INQ_CONTEXT_X86},
+	{{MD_ARCH_ARM64, MD_ARCH_ARM64_OLD, MD_ARCH_ARM64}, MD_CONTEXT_ARM64, 0,
+	 sizeof(struct md_context_arm64), inq_layout_context_arm64, INQ_CONTEXT_ARM64},
 	{{MD_ARCH_ARM64, MD_ARCH_ARM64_OLD, MD_ARCH_ARM64}, MD_CONTEXT_ARM64_OLD, 0,
 	 sizeof(struct md_context_arm64_old), inq_layout_context_arm64_old, INQ_CONTEXT_ARM64},
 	{{MD_ARCH_ARM, MD_ARCH_ARM32_ON_WIN64, MD_ARCH_ARM}, MD_CONTEXT_ARM_WINDOWS, 0,
 	 sizeof(struct md_context_arm_windows), inq_layout_context_arm_windows, INQ_CONTEXT_ARM},
-	{{MD_ARCH_ARM, MD_ARCH_ARM32_ON_WIN64, MD_ARCH_ARM}, MD_CONTEXT_ARM, 0, sizeof(struct md_context_arm),
-	 inq_layout_context_arm, INQ_CONTEXT_ARM},
+	{{MD_ARCH_ARM, MD_ARCH_ARM32_ON_WIN64, MD_ARCH_ARM}, MD_CONTEXT_ARM, 0,
+	 sizeof(struct md_context_arm), inq_layout_context_arm, INQ_CONTEXT_ARM},
 };
+// clang-format on
 
 static bool is_of(const struct form *form, uint32_t architecture)
 {
@@ -36,10 +42,10 @@ static bool is_of(const struct form *form, uint32_t architecture)
 	       architecture == form->architectures[1] || architecture == form->architectures[2];
 }
 
-/* The flags of a context, if it had this form. Breakpad's old ARM64 has 64 bits of them; big-endian, the low half is
- * the second. */
-static enum inq_status flags_of(struct inq_dump *dump, struct inq_dump_place place, const struct form *form,
-				uint32_t *ret, struct inq_error *err)
+/* The flags of a context, if it had this form. Breakpad's old ARM64 has 64 bits of them;
+ * big-endian, the low half is the second. */
+static enum inq_status flags_of(struct inq_dump *dump, struct inq_dump_place place,
+				const struct form *form, uint32_t *ret, struct inq_error *err)
 {
 	uint64_t at = place.offset + form->flags_at;
 
@@ -56,8 +62,8 @@ static bool flags_match(const struct form *form, uint32_t flags, uint32_t archit
 	return (flags & form->processor) != 0;
 }
 
-static enum inq_status choose(struct inq_dump *dump, struct inq_dump_place place, uint32_t architecture,
-			      const struct form **ret, struct inq_error *err)
+static enum inq_status choose(struct inq_dump *dump, struct inq_dump_place place,
+			      uint32_t architecture, const struct form **ret, struct inq_error *err)
 {
 	const struct form *closest = NULL;
 	uint32_t flags = 0;
@@ -80,19 +86,21 @@ static enum inq_status choose(struct inq_dump *dump, struct inq_dump_place place
 		}
 	}
 	if (!closest)
-		return inq_fail(err, INQ_UNSUPPORTED, "contexts of %s (%u)", inq_md_architecture_name(architecture),
-				architecture);
+		return inq_fail(err, INQ_UNSUPPORTED, "contexts of %s (%u)",
+				inq_md_architecture_name(architecture), architecture);
 	if (place.size < closest->size)
 		return inq_fail(err, INQ_BAD_DATA, "0x%llx bytes, at least 0x%x wanted",
 				(unsigned long long)place.size, closest->size);
-	return inq_fail(err, INQ_BAD_DATA, "its flags 0x%08x are of no processor that the dump is of", flags);
+	return inq_fail(err, INQ_BAD_DATA,
+			"its flags 0x%08x are of no processor that the dump is of", flags);
 }
 
 static void from_old_arm64(struct md_context_arm64 *to, const struct md_context_arm64_old *from)
 {
 	*to = (struct md_context_arm64){
 		.context_flags = MD_CONTEXT_ARM64 | MD_CONTEXT_ARM64_CONTROL |
-				 ((uint32_t)from->context_flags & (MD_CONTEXT_ARM64_INTEGER | MD_CONTEXT_ARM64_FLOATING_POINT)),
+				 ((uint32_t)from->context_flags &
+				  (MD_CONTEXT_ARM64_INTEGER | MD_CONTEXT_ARM64_FLOATING_POINT)),
 		.cpsr = from->cpsr,
 		.sp = from->sp,
 		.pc = from->pc,
@@ -114,8 +122,8 @@ static void from_windows_arm(struct md_context_arm *to, const struct md_context_
 	memcpy(to->d, from->d, sizeof(to->d));
 }
 
-enum inq_status inq_dump_context(struct inq_dump *dump, struct inq_dump_place place, struct inq_dump_context *ret,
-				 struct inq_error *err)
+enum inq_status inq_dump_context(struct inq_dump *dump, struct inq_dump_place place,
+				 struct inq_dump_context *ret, struct inq_error *err)
 {
 	union {
 		struct md_context_x86 x86;
@@ -138,8 +146,8 @@ enum inq_status inq_dump_context(struct inq_dump *dump, struct inq_dump_place pl
 	if (status == INQ_OK)
 		status = inq_dump_load(dump, place.offset, &raw, form->size, form->layout, err);
 	if (status != INQ_OK)
-		return inq_prepend(err, status, "'%s': context at 0x%llx", inq_file_name(dump->file),
-				   (unsigned long long)place.offset);
+		return inq_prepend(err, status, "'%s': context at 0x%llx",
+				   inq_file_name(dump->file), (unsigned long long)place.offset);
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = form->kind;
 	ret->extended = (struct inq_dump_place){place.offset + form->size, place.size - form->size};

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- collecting -------------------------------------------------------------------------------------- */
+/* --- collecting ---------------------------------------------------------------------- */
 
-/* A range as a list has it. `last` is inclusive, so that the top of the address space needs no care. */
+/* A range as a list has it. `last` is inclusive, so that the top of the address space needs no
+ * care. */
 struct piece {
 	uint64_t address;
 	uint64_t last;
@@ -28,15 +29,16 @@ static void lose(struct collection *collection, uint64_t bytes)
 		collection->lost_bytes = UINT64_MAX;
 }
 
-static void collect(struct inq_dump *dump, struct collection *collection, uint64_t address, uint64_t size,
-		    uint64_t offset)
+static void collect(struct inq_dump *dump, struct collection *collection, uint64_t address,
+		    uint64_t size, uint64_t offset)
 {
 	uint64_t file_size = dump->header.file_size, last;
 	uint64_t present = offset < file_size ? file_size - offset : 0;
 
 	if (size == 0)
 		return;
-	if (__builtin_add_overflow(address, size - 1, &last) || offset < sizeof(struct md_header) || present == 0) {
+	if (__builtin_add_overflow(address, size - 1, &last) || offset < sizeof(struct md_header) ||
+	    present == 0) {
 		lose(collection, size);
 		return;
 	}
@@ -44,7 +46,8 @@ static void collect(struct inq_dump *dump, struct collection *collection, uint64
 		lose(collection, size - present);
 		last = address + present - 1;
 	}
-	collection->pieces[collection->count] = (struct piece){address, last, offset, (uint32_t)collection->count};
+	collection->pieces[collection->count] =
+		(struct piece){address, last, offset, (uint32_t)collection->count};
 	collection->count++;
 }
 
@@ -64,19 +67,21 @@ static enum inq_status room_for(struct inq_dump *dump, struct collection *collec
 	return INQ_OK;
 }
 
-/* Memory64List: the contents lie back to back, so a lying size moves all that follow; each is bounded by the file. */
+/* Memory64List: the contents lie back to back, so a lying size moves all that follow; each is
+ * bounded by the file. */
 static enum inq_status collect_memory64(struct inq_dump *dump, struct inq_dump_stream *stream,
 					struct collection *collection, struct inq_error *err)
 {
 	struct md_memory64_list head;
 	struct inq_dump_list list;
 	uint64_t offset;
-	enum inq_status status = inq_dump_load(dump, stream->rva, &head, sizeof(head), inq_layout_memory64_list, err);
+	enum inq_status status = inq_dump_load(dump, stream->rva, &head, sizeof(head),
+					       inq_layout_memory64_list, err);
 
 	if (status == INQ_OK)
-		status = inq_dump_sized_list(dump, stream, sizeof(head), sizeof(struct md_memory64), head.count,
-					     sizeof(head), sizeof(struct md_memory64), MD_MAX_MEMORY_RANGES,
-					     "memory ranges", &list, err);
+		status = inq_dump_sized_list(dump, stream, sizeof(head), sizeof(struct md_memory64),
+					     head.count, sizeof(head), sizeof(struct md_memory64),
+					     MD_MAX_MEMORY_RANGES, "memory ranges", &list, err);
 	if (status == INQ_OK)
 		status = room_for(dump, collection, list.count, err);
 	if (status != INQ_OK)
@@ -86,7 +91,8 @@ static enum inq_status collect_memory64(struct inq_dump *dump, struct inq_dump_s
 	for (size_t i = 0; i < list.count; i++) {
 		struct md_memory64 raw;
 
-		status = inq_dump_load(dump, inq_dump_entry(&list, i), &raw, sizeof(raw), inq_layout_memory64, err);
+		status = inq_dump_load(dump, inq_dump_entry(&list, i), &raw, sizeof(raw),
+				       inq_layout_memory64, err);
 		if (status != INQ_OK)
 			return status;
 		collect(dump, collection, raw.address, raw.size, offset);
@@ -100,8 +106,9 @@ static enum inq_status collect_memory(struct inq_dump *dump, struct inq_dump_str
 				      struct collection *collection, struct inq_error *err)
 {
 	struct inq_dump_list list;
-	enum inq_status status = inq_dump_plain_list(dump, stream, sizeof(struct md_memory), MD_MAX_MEMORY_RANGES,
-						     "memory ranges", &list, err);
+	enum inq_status status =
+		inq_dump_plain_list(dump, stream, sizeof(struct md_memory), MD_MAX_MEMORY_RANGES,
+				    "memory ranges", &list, err);
 
 	if (status == INQ_OK)
 		status = room_for(dump, collection, list.count, err);
@@ -111,7 +118,8 @@ static enum inq_status collect_memory(struct inq_dump *dump, struct inq_dump_str
 	for (size_t i = 0; i < list.count; i++) {
 		struct md_memory raw;
 
-		status = inq_dump_load(dump, inq_dump_entry(&list, i), &raw, sizeof(raw), inq_layout_memory, err);
+		status = inq_dump_load(dump, inq_dump_entry(&list, i), &raw, sizeof(raw),
+				       inq_layout_memory, err);
 		if (status != INQ_OK)
 			return status;
 		collect(dump, collection, raw.address, raw.location.size, raw.location.rva);
@@ -129,12 +137,13 @@ static enum inq_status collect_stacks(struct inq_dump *dump, const struct inq_du
 		const struct inq_dump_thread *thread = &threads->items[i];
 
 		if (thread->stack.offset)
-			collect(dump, collection, thread->stack_address, thread->stack.size, thread->stack.offset);
+			collect(dump, collection, thread->stack_address, thread->stack.size,
+				thread->stack.offset);
 	}
 	return status;
 }
 
-/* --- overlaps ---------------------------------------------------------------------------------------- */
+/* --- overlaps ------------------------------------------------------------------------ */
 
 static int compare(const void *a, const void *b)
 {
@@ -166,7 +175,8 @@ static void pop(struct heap *heap)
 	size_t at = 0, child;
 
 	while ((child = 2 * at + 1) < heap->count) {
-		if (child + 1 < heap->count && heap->items[child + 1]->order < heap->items[child]->order)
+		if (child + 1 < heap->count &&
+		    heap->items[child + 1]->order < heap->items[child]->order)
 			child++;
 		if (heap->items[child]->order > moved->order)
 			break;
@@ -196,13 +206,15 @@ static void emit(struct output *output, const struct piece *piece, uint64_t from
 	if (!goes_on)
 		output->count++;
 	if (output->items)
-		output->items[output->count - 1].size = last - output->items[output->count - 1].address + 1;
+		output->items[output->count - 1].size =
+			last - output->items[output->count - 1].address + 1;
 	output->of = piece;
 	output->last = last;
 }
 
 /* Walk up the address space; at each place the piece of the lowest order counts. */
-static void sweep(const struct piece *pieces, size_t count, struct heap *heap, struct output *output)
+static void sweep(const struct piece *pieces, size_t count, struct heap *heap,
+		  struct output *output)
 {
 	uint64_t at = 0;
 	size_t next = 0;
@@ -231,8 +243,8 @@ static void sweep(const struct piece *pieces, size_t count, struct heap *heap, s
 	}
 }
 
-static enum inq_status resolve(struct inq_dump *dump, struct collection *collection, struct inq_dump_memory *memory,
-			       struct inq_error *err)
+static enum inq_status resolve(struct inq_dump *dump, struct collection *collection,
+			       struct inq_dump_memory *memory, struct inq_error *err)
 {
 	struct heap heap = {.items = inq_dump_borrow(dump, collection->count, sizeof(*heap.items))};
 	struct output output = {0};
@@ -243,7 +255,8 @@ static enum inq_status resolve(struct inq_dump *dump, struct collection *collect
 		qsort(collection->pieces, collection->count, sizeof(*collection->pieces), compare);
 	sweep(collection->pieces, collection->count, &heap, &output);
 	memory->count = output.count;
-	output = (struct output){.items = inq_dump_alloc(dump, output.count, sizeof(*output.items))};
+	output =
+		(struct output){.items = inq_dump_alloc(dump, output.count, sizeof(*output.items))};
 	if (output.items)
 		sweep(collection->pieces, collection->count, &heap, &output);
 	inq_dump_give_back(dump, heap.items, collection->count, sizeof(*heap.items));
@@ -255,13 +268,15 @@ static enum inq_status resolve(struct inq_dump *dump, struct collection *collect
 	return INQ_OK;
 }
 
-/* --- answers ----------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------- */
 
-/* Collect from one list; a damaged one is noted, and the others still count. *any: one of them was read. */
-static enum inq_status collect_list(struct inq_dump *dump, uint32_t type,
-				    enum inq_status (*read)(struct inq_dump *, struct inq_dump_stream *,
-							    struct collection *, struct inq_error *),
-				    struct collection *collection, bool *any, struct inq_error *bad)
+/* Collect from one list; a damaged one is noted, and the others still count. *any: one of them was
+ * read. */
+static enum inq_status
+collect_list(struct inq_dump *dump, uint32_t type,
+	     enum inq_status (*read)(struct inq_dump *, struct inq_dump_stream *,
+				     struct collection *, struct inq_error *),
+	     struct collection *collection, bool *any, struct inq_error *bad)
 {
 	struct inq_dump_stream *stream = inq_dump_stream_of(dump, type);
 	struct inq_error err = {0};
@@ -286,15 +301,18 @@ static enum inq_status collect_list(struct inq_dump *dump, uint32_t type,
 	return status == INQ_BAD_DATA ? INQ_OK : status;
 }
 
-static enum inq_status gather(struct inq_dump *dump, struct collection *collection, struct inq_error *err)
+static enum inq_status gather(struct inq_dump *dump, struct collection *collection,
+			      struct inq_error *err)
 {
 	const struct inq_dump_threads *threads = NULL;
 	struct inq_error bad = {0};
 	bool any = false;
-	enum inq_status status = collect_list(dump, MD_STREAM_MEMORY64_LIST, collect_memory64, collection, &any, &bad);
+	enum inq_status status = collect_list(dump, MD_STREAM_MEMORY64_LIST, collect_memory64,
+					      collection, &any, &bad);
 
 	if (status == INQ_OK)
-		status = collect_list(dump, MD_STREAM_MEMORY_LIST, collect_memory, collection, &any, &bad);
+		status = collect_list(dump, MD_STREAM_MEMORY_LIST, collect_memory, collection, &any,
+				      &bad);
 	if (status == INQ_OK && inq_dump_threads(dump, &threads, NULL) == INQ_OK) {
 		status = collect_stacks(dump, threads, collection, &bad);
 		any = any || collection->count;
@@ -307,8 +325,8 @@ static enum inq_status gather(struct inq_dump *dump, struct collection *collecti
 	return bad.status;
 }
 
-static enum inq_status parse_memory(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				    struct inq_error *err)
+static enum inq_status parse_memory(struct inq_dump *dump, struct inq_dump_stream *stream,
+				    const void **ret, struct inq_error *err)
 {
 	struct inq_dump_memory *memory = inq_dump_alloc(dump, 1, sizeof(*memory));
 	struct collection collection = {0};
@@ -323,13 +341,15 @@ static enum inq_status parse_memory(struct inq_dump *dump, struct inq_dump_strea
 		if (status != INQ_OK)
 			inq_prepend(err, status, "'%s': memory", inq_file_name(dump->file));
 	}
-	inq_dump_give_back(dump, collection.pieces, collection.capacity, sizeof(*collection.pieces));
+	inq_dump_give_back(dump, collection.pieces, collection.capacity,
+			   sizeof(*collection.pieces));
 	if (status == INQ_OK)
 		*ret = memory;
 	return status;
 }
 
-enum inq_status inq_dump_memory(struct inq_dump *dump, const struct inq_dump_memory **ret, struct inq_error *err)
+enum inq_status inq_dump_memory(struct inq_dump *dump, const struct inq_dump_memory **ret,
+				struct inq_error *err)
 {
 	return inq_dump_answer(dump, ASK_MEMORY, 0, parse_memory, (const void **)ret, err);
 }
@@ -362,8 +382,8 @@ const struct inq_dump_range *inq_dump_find_memory(struct inq_dump *dump, uint64_
 	return dump->last_range;
 }
 
-enum inq_status inq_dump_read_memory(struct inq_dump *dump, uint64_t address, void *to, size_t size, size_t *ret_done,
-				     struct inq_error *err)
+enum inq_status inq_dump_read_memory(struct inq_dump *dump, uint64_t address, void *to, size_t size,
+				     size_t *ret_done, struct inq_error *err)
 {
 	size_t done = 0, part;
 
@@ -375,8 +395,10 @@ enum inq_status inq_dump_read_memory(struct inq_dump *dump, uint64_t address, vo
 		if (!range || address + done < address)
 			break;
 		from = address + done - range->address;
-		part = range->size - from < size - done ? (size_t)(range->size - from) : size - done;
-		status = inq_file_read(dump->file, range->offset + from, (uint8_t *)to + done, part, &part, err);
+		part = range->size - from < size - done ? (size_t)(range->size - from)
+							: size - done;
+		status = inq_file_read(dump->file, range->offset + from, (uint8_t *)to + done, part,
+				       &part, err);
 		if (status != INQ_OK && done == 0)
 			return status;
 		if (status != INQ_OK || part == 0)
@@ -384,26 +406,28 @@ enum inq_status inq_dump_read_memory(struct inq_dump *dump, uint64_t address, vo
 		done += part;
 	}
 	if (done == 0 && size > 0)
-		return inq_fail(err, INQ_FAULT, "'%s': no memory at 0x%llx", inq_file_name(dump->file),
-				(unsigned long long)address);
+		return inq_fail(err, INQ_FAULT, "'%s': no memory at 0x%llx",
+				inq_file_name(dump->file), (unsigned long long)address);
 	*ret_done = done;
 	return INQ_OK;
 }
 
-/* --- regions ----------------------------------------------------------------------------------------- */
+/* --- regions ------------------------------------------------------------------------- */
 
-static enum inq_status parse_infos(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				   struct inq_error *err)
+static enum inq_status parse_infos(struct inq_dump *dump, struct inq_dump_stream *stream,
+				   const void **ret, struct inq_error *err)
 {
 	struct inq_dump_memory_infos *infos = inq_dump_alloc(dump, 1, sizeof(*infos));
 	struct md_memory_info_list head;
 	struct md_memory_info *items;
 	struct inq_dump_list list;
-	enum inq_status status = inq_dump_load(dump, stream->rva, &head, sizeof(head), inq_layout_memory_info_list, err);
+	enum inq_status status = inq_dump_load(dump, stream->rva, &head, sizeof(head),
+					       inq_layout_memory_info_list, err);
 
 	if (status == INQ_OK)
-		status = inq_dump_sized_list(dump, stream, head.header_size, head.entry_size, head.count, sizeof(head),
-					     sizeof(*items), MD_MAX_MEMORY_INFOS, "regions", &list, err);
+		status = inq_dump_sized_list(dump, stream, head.header_size, head.entry_size,
+					     head.count, sizeof(head), sizeof(*items),
+					     MD_MAX_MEMORY_INFOS, "regions", &list, err);
 	if (status != INQ_OK)
 		return status;
 	items = inq_dump_alloc(dump, list.count, sizeof(*items));
@@ -420,9 +444,10 @@ static enum inq_status parse_infos(struct inq_dump *dump, struct inq_dump_stream
 	return INQ_OK;
 }
 
-enum inq_status inq_dump_memory_infos(struct inq_dump *dump, const struct inq_dump_memory_infos **ret,
+enum inq_status inq_dump_memory_infos(struct inq_dump *dump,
+				      const struct inq_dump_memory_infos **ret,
 				      struct inq_error *err)
 {
-	return inq_dump_answer(dump, ASK_MEMORY_INFOS, MD_STREAM_MEMORY_INFO_LIST, parse_infos, (const void **)ret,
-			       err);
+	return inq_dump_answer(dump, ASK_MEMORY_INFOS, MD_STREAM_MEMORY_INFO_LIST, parse_infos,
+			       (const void **)ret, err);
 }

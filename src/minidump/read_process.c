@@ -4,17 +4,26 @@
 
 #include <string.h>
 
-static enum inq_status too_short(const struct inq_dump_stream *stream, size_t wanted, struct inq_error *err)
+static enum inq_status too_short(const struct inq_dump_stream *stream, size_t wanted,
+				 struct inq_error *err)
 {
-	return inq_fail(err, INQ_BAD_DATA, "0x%x bytes, at least 0x%zx wanted", stream->present, wanted);
+	return inq_fail(err, INQ_BAD_DATA, "0x%x bytes, at least 0x%zx wanted", stream->present,
+			wanted);
 }
 
-/* --- system ------------------------------------------------------------------------------------------ */
+/* --- system -------------------------------------------------------------------------- */
 
 static bool has_x86_cpu_info(const struct md_system_info *raw)
 {
 	return raw->architecture == MD_ARCH_X86 || raw->architecture == MD_ARCH_X86_WIN64 ||
 	       (raw->architecture == MD_ARCH_AMD64 && raw->platform >= MD_PLATFORM_UNIX);
+}
+
+static const char *cpu_layout(const struct md_system_info *raw)
+{
+	bool words = has_x86_cpu_info(raw) || raw->architecture == MD_ARCH_ARM;
+
+	return words ? inq_layout_cpu_x86 : inq_layout_cpu_other;
 }
 
 static void read_vendor(struct inq_dump_system *system)
@@ -29,8 +38,8 @@ static void read_vendor(struct inq_dump_system *system)
 	}
 }
 
-static enum inq_status parse_system(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				    struct inq_error *err)
+static enum inq_status parse_system(struct inq_dump *dump, struct inq_dump_stream *stream,
+				    const void **ret, struct inq_error *err)
 {
 	struct inq_dump_system *system = inq_dump_alloc(dump, 1, sizeof(*system));
 	size_t cpu_at = offsetof(struct md_system_info, cpu);
@@ -42,9 +51,8 @@ static enum inq_status parse_system(struct inq_dump *dump, struct inq_dump_strea
 		return too_short(stream, sizeof(system->raw), err);
 	status = inq_dump_load(dump, stream->rva, &system->raw, cpu_at, inq_layout_system, err);
 	if (status == INQ_OK)
-		status = inq_dump_load(dump, stream->rva + cpu_at, &system->raw.cpu, sizeof(system->raw.cpu),
-				       has_x86_cpu_info(&system->raw) || system->raw.architecture == MD_ARCH_ARM
-					       ? inq_layout_cpu_x86 : inq_layout_cpu_other, err);
+		status = inq_dump_load(dump, stream->rva + cpu_at, &system->raw.cpu,
+				       sizeof(system->raw.cpu), cpu_layout(&system->raw), err);
 	if (status == INQ_OK)
 		status = inq_dump_name(dump, stream, system->raw.csd_rva, &system->csd, err);
 	if (status != INQ_OK)
@@ -55,12 +63,14 @@ static enum inq_status parse_system(struct inq_dump *dump, struct inq_dump_strea
 	return INQ_OK;
 }
 
-enum inq_status inq_dump_system(struct inq_dump *dump, const struct inq_dump_system **ret, struct inq_error *err)
+enum inq_status inq_dump_system(struct inq_dump *dump, const struct inq_dump_system **ret,
+				struct inq_error *err)
 {
-	return inq_dump_answer(dump, ASK_SYSTEM, MD_STREAM_SYSTEM_INFO, parse_system, (const void **)ret, err);
+	return inq_dump_answer(dump, ASK_SYSTEM, MD_STREAM_SYSTEM_INFO, parse_system,
+			       (const void **)ret, err);
 }
 
-/* --- misc -------------------------------------------------------------------------------------------- */
+/* --- misc ---------------------------------------------------------------------------- */
 
 /* What flags make valid; the rest is zeroed, so that nobody shows a writer's garbage. */
 static const struct {
@@ -87,7 +97,8 @@ static void clear_invalid(struct md_misc_info *raw)
 	}
 }
 
-static enum inq_status misc_texts(struct inq_dump *dump, struct inq_dump_misc *misc, struct inq_error *err)
+static enum inq_status misc_texts(struct inq_dump *dump, struct inq_dump_misc *misc,
+				  struct inq_error *err)
 {
 	struct md_misc_info *raw = &misc->raw;
 
@@ -95,13 +106,14 @@ static enum inq_status misc_texts(struct inq_dump *dump, struct inq_dump_misc *m
 	misc->daylight_name = inq_dump_text(dump, raw->time_zone.daylight_name, 32);
 	misc->build_string = inq_dump_text(dump, raw->build_string, 260);
 	misc->debug_build_string = inq_dump_text(dump, raw->debug_build_string, 40);
-	if (!misc->standard_name || !misc->daylight_name || !misc->build_string || !misc->debug_build_string)
+	if (!misc->standard_name || !misc->daylight_name || !misc->build_string ||
+	    !misc->debug_build_string)
 		return inq_dump_no_room(dump, err);
 	return INQ_OK;
 }
 
-static enum inq_status parse_misc(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				  struct inq_error *err)
+static enum inq_status parse_misc(struct inq_dump *dump, struct inq_dump_stream *stream,
+				  const void **ret, struct inq_error *err)
 {
 	struct inq_dump_misc *misc = inq_dump_alloc(dump, 1, sizeof(*misc));
 	size_t size = stream->present < sizeof(misc->raw) ? stream->present : sizeof(misc->raw);
@@ -128,15 +140,17 @@ static enum inq_status parse_misc(struct inq_dump *dump, struct inq_dump_stream 
 	return status;
 }
 
-enum inq_status inq_dump_misc(struct inq_dump *dump, const struct inq_dump_misc **ret, struct inq_error *err)
+enum inq_status inq_dump_misc(struct inq_dump *dump, const struct inq_dump_misc **ret,
+			      struct inq_error *err)
 {
-	return inq_dump_answer(dump, ASK_MISC, MD_STREAM_MISC_INFO, parse_misc, (const void **)ret, err);
+	return inq_dump_answer(dump, ASK_MISC, MD_STREAM_MISC_INFO, parse_misc, (const void **)ret,
+			       err);
 }
 
-/* --- exception --------------------------------------------------------------------------------------- */
+/* --- exception ----------------------------------------------------------------------- */
 
-static enum inq_status parse_exception(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				       struct inq_error *err)
+static enum inq_status parse_exception(struct inq_dump *dump, struct inq_dump_stream *stream,
+				       const void **ret, struct inq_error *err)
 {
 	struct inq_dump_exception *exception = inq_dump_alloc(dump, 1, sizeof(*exception));
 	struct md_exception_stream raw;
@@ -153,8 +167,8 @@ static enum inq_status parse_exception(struct inq_dump *dump, struct inq_dump_st
 	exception->raw = raw.exception;
 	exception->context = inq_dump_place_of(raw.context);
 	if (raw.exception.parameter_count > MD_EXCEPTION_PARAMETERS) {
-		inq_dump_note(dump, stream, "%u parameters, at most %d", raw.exception.parameter_count,
-			      MD_EXCEPTION_PARAMETERS);
+		inq_dump_note(dump, stream, "%u parameters, at most %d",
+			      raw.exception.parameter_count, MD_EXCEPTION_PARAMETERS);
 		exception->raw.parameter_count = MD_EXCEPTION_PARAMETERS;
 	}
 	for (size_t i = exception->raw.parameter_count; i < MD_EXCEPTION_PARAMETERS; i++)
@@ -166,13 +180,14 @@ static enum inq_status parse_exception(struct inq_dump *dump, struct inq_dump_st
 enum inq_status inq_dump_exception(struct inq_dump *dump, const struct inq_dump_exception **ret,
 				   struct inq_error *err)
 {
-	return inq_dump_answer(dump, ASK_EXCEPTION, MD_STREAM_EXCEPTION, parse_exception, (const void **)ret, err);
+	return inq_dump_answer(dump, ASK_EXCEPTION, MD_STREAM_EXCEPTION, parse_exception,
+			       (const void **)ret, err);
 }
 
-/* --- comments ---------------------------------------------------------------------------------------- */
+/* --- comments ------------------------------------------------------------------------ */
 
-static enum inq_status parse_comment_a(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				       struct inq_error *err)
+static enum inq_status parse_comment_a(struct inq_dump *dump, struct inq_dump_stream *stream,
+				       const void **ret, struct inq_error *err)
 {
 	size_t size = stream->present < MD_MAX_STRING ? stream->present : MD_MAX_STRING;
 	char *text = inq_dump_alloc(dump, size + 1, 1);
@@ -186,8 +201,8 @@ static enum inq_status parse_comment_a(struct inq_dump *dump, struct inq_dump_st
 	return status;
 }
 
-static enum inq_status parse_comment_w(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				       struct inq_error *err)
+static enum inq_status parse_comment_w(struct inq_dump *dump, struct inq_dump_stream *stream,
+				       const void **ret, struct inq_error *err)
 {
 	size_t units = (stream->present < MD_MAX_STRING ? stream->present : MD_MAX_STRING) / 2;
 	uint8_t *bytes = inq_dump_borrow(dump, units, 2);
@@ -208,18 +223,19 @@ static enum inq_status parse_comment_w(struct inq_dump *dump, struct inq_dump_st
 
 enum inq_status inq_dump_comment(struct inq_dump *dump, const char **ret, struct inq_error *err)
 {
-	enum inq_status status = inq_dump_answer(dump, ASK_COMMENT_W, MD_STREAM_COMMENT_W, parse_comment_w,
-						 (const void **)ret, err);
+	enum inq_status status = inq_dump_answer(dump, ASK_COMMENT_W, MD_STREAM_COMMENT_W,
+						 parse_comment_w, (const void **)ret, err);
 
 	if (status == INQ_OK || !inq_dump_stream_of(dump, MD_STREAM_COMMENT_A))
 		return status;
-	return inq_dump_answer(dump, ASK_COMMENT_A, MD_STREAM_COMMENT_A, parse_comment_a, (const void **)ret, err);
+	return inq_dump_answer(dump, ASK_COMMENT_A, MD_STREAM_COMMENT_A, parse_comment_a,
+			       (const void **)ret, err);
 }
 
-/* --- Breakpad ---------------------------------------------------------------------------------------- */
+/* --- Breakpad ------------------------------------------------------------------------ */
 
-static enum inq_status parse_breakpad(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				      struct inq_error *err)
+static enum inq_status parse_breakpad(struct inq_dump *dump, struct inq_dump_stream *stream,
+				      const void **ret, struct inq_error *err)
 {
 	struct inq_dump_breakpad *info = inq_dump_alloc(dump, 1, sizeof(*info));
 	enum inq_status status;
@@ -228,19 +244,22 @@ static enum inq_status parse_breakpad(struct inq_dump *dump, struct inq_dump_str
 		return inq_dump_no_room(dump, err);
 	if (stream->present < sizeof(info->raw))
 		return too_short(stream, sizeof(info->raw), err);
-	status = inq_dump_load(dump, stream->rva, &info->raw, sizeof(info->raw), inq_layout_words, err);
+	status = inq_dump_load(dump, stream->rva, &info->raw, sizeof(info->raw), inq_layout_words,
+			       err);
 	if (status == INQ_OK)
 		*ret = info;
 	return status;
 }
 
-enum inq_status inq_dump_breakpad(struct inq_dump *dump, const struct inq_dump_breakpad **ret, struct inq_error *err)
+enum inq_status inq_dump_breakpad(struct inq_dump *dump, const struct inq_dump_breakpad **ret,
+				  struct inq_error *err)
 {
-	return inq_dump_answer(dump, ASK_BREAKPAD, MD_STREAM_BREAKPAD_INFO, parse_breakpad, (const void **)ret, err);
+	return inq_dump_answer(dump, ASK_BREAKPAD, MD_STREAM_BREAKPAD_INFO, parse_breakpad,
+			       (const void **)ret, err);
 }
 
-static enum inq_status parse_assertion(struct inq_dump *dump, struct inq_dump_stream *stream, const void **ret,
-				       struct inq_error *err)
+static enum inq_status parse_assertion(struct inq_dump *dump, struct inq_dump_stream *stream,
+				       const void **ret, struct inq_error *err)
 {
 	struct inq_dump_assertion *assertion = inq_dump_alloc(dump, 1, sizeof(*assertion));
 	struct md_assertion_info raw;
@@ -267,5 +286,6 @@ static enum inq_status parse_assertion(struct inq_dump *dump, struct inq_dump_st
 enum inq_status inq_dump_assertion(struct inq_dump *dump, const struct inq_dump_assertion **ret,
 				   struct inq_error *err)
 {
-	return inq_dump_answer(dump, ASK_ASSERTION, MD_STREAM_ASSERTION_INFO, parse_assertion, (const void **)ret, err);
+	return inq_dump_answer(dump, ASK_ASSERTION, MD_STREAM_ASSERTION_INFO, parse_assertion,
+			       (const void **)ret, err);
 }

@@ -2,22 +2,25 @@
 /**
  * A minidump, opened for reading. Trusts nothing that the file says.
  *
- * Opening reads the header and the directory only. Each stream is parsed at the first question about it,
- * and what was parsed belongs to the dump and lives until inq_dump_close(). Numbers are in our byte order,
- * also where the file's is the other one; text is UTF-8 (hostile: escape before showing).
+ * Opening reads the header and the directory only. Each stream is parsed at the first question
+ * about it, and what was parsed belongs to the dump and lives until inq_dump_close(). Numbers are
+ * in our byte order, also where the file's is the other one; text is UTF-8 (hostile: escape before
+ * showing).
  *
  * Every accessor answers the same way:
- *   INQ_OK        *ret is set. A list that the file's end cuts off holds the entries that are there, and
- *                 `lost` counts the others.
+ *   INQ_OK        *ret is set. A list that the file's end cuts off holds the entries that are
+ *                 there, and `lost` counts the others.
  *   INQ_ABSENT    the dump has no such stream; nothing is wrong.
  *   INQ_BAD_DATA  the stream is there and damaged: "'a.dmp': thread list at 0x1f0: ...".
  *   INQ_LIMIT     more than the MD_MAX_* of format.h, or more memory than the dump may use.
  *   INQ_OS, INQ_NO_MEMORY  as usual.
- * *ret moves on INQ_OK only, other streams stay usable, and the answer is remembered: asking again costs nothing.
+ * *ret moves on INQ_OK only, other streams stay usable, and the answer is remembered: asking again
+ * costs nothing.
  *
- * Of a stream type that occurs twice, the first counts and the others are listed as duplicates (Breakpad and LLVM
- * refuse the whole file). All of a dump's memory is bounded by 2 x the file's size, as it is stored, also where it is
- * compressed, + 32 MiB. One thread at a time. Not async-signal-safe.
+ * Of a stream type that occurs twice, the first counts and the others are listed as duplicates
+ * (Breakpad and LLVM refuse the whole file). All of a dump's memory is bounded by 2 x the file's
+ * size, as it is stored, also where it is compressed, + 32 MiB. One thread at a time. Not
+ * async-signal-safe.
  */
 #ifndef INQ_MINIDUMP_READER_H
 #define INQ_MINIDUMP_READER_H
@@ -57,7 +60,7 @@ struct inq_dump_header {
 };
 const struct inq_dump_header *inq_dump_header(const struct inq_dump *dump);
 
-/* --- the directory ---------------------------------------------------------------------------------- */
+/* --- the directory ------------------------------------------------------------------- */
 
 struct inq_dump_stream {
 	uint32_t type;          /* enum md_stream_type, or anything */
@@ -65,27 +68,28 @@ struct inq_dump_stream {
 	uint32_t size;          /* as the directory says, bytes */
 	uint32_t present;       /* bytes of it inside the file */
 	bool duplicate;         /* an earlier entry has the same type; this one is not read */
-	enum inq_status status; /* INQ_OK, or INQ_BAD_DATA: cut off, inside the header, or found damaged later */
+	enum inq_status status; /* INQ_BAD_DATA: cut off, in the header, or found damaged later */
 	const char *name;       /* "ThreadList", or "unknown" */
-	const char *problem;    /* words for a status that isn't INQ_OK, without the file's name; else NULL */
+	const char *problem;    /* words for it, without the file's name; NULL where INQ_OK */
 };
 
-/* Every entry of the directory in its order, unused ones left out. Borrowed; `problem` and `status` may
- * change as streams are parsed. */
+/* Every entry of the directory in its order, unused ones left out. Borrowed; `problem` and `status`
+ * may change as streams are parsed. */
 const struct inq_dump_stream *inq_dump_streams(const struct inq_dump *dump, size_t *ret_count);
 
 /* The entry that counts for a type, or NULL. */
 const struct inq_dump_stream *inq_dump_find_stream(const struct inq_dump *dump, uint32_t type);
 
-/* The bytes of a stream as they lie in the file, for text streams (/proc/PID/maps ...) and for types that have no
- * accessor. What is cut off by the file's end is left out. INQ_LIMIT: more than MD_MAX_RAW_STREAM. */
+/* The bytes of a stream as they lie in the file, for text streams (/proc/PID/maps ...) and for
+ * types that have no accessor. What is cut off by the file's end is left out. INQ_LIMIT: more than
+ * MD_MAX_RAW_STREAM. */
 struct inq_dump_bytes {
 	const uint8_t *data; /* never NULL; a NUL that is not counted follows */
 	size_t size;
 	size_t lost; /* bytes beyond the file's end */
 };
-enum inq_status inq_dump_stream_bytes(struct inq_dump *dump, uint32_t type, struct inq_dump_bytes *ret,
-				      struct inq_error *err);
+enum inq_status inq_dump_stream_bytes(struct inq_dump *dump, uint32_t type,
+				      struct inq_dump_bytes *ret, struct inq_error *err);
 
 /* A place in the file. size 0: nothing there. */
 struct inq_dump_place {
@@ -97,26 +101,27 @@ struct inq_dump_place {
 enum inq_status inq_dump_read(struct inq_dump *dump, uint64_t offset, void *to, size_t size,
 			      struct inq_error *err);
 
-/* --- system and process ------------------------------------------------------------------------------- */
+/* --- system and process -------------------------------------------------------------- */
 
 struct inq_dump_system {
 	struct md_system_info raw; /* csd_rva means nothing any more */
 	const char *csd;           /* service pack; on Linux `uname -srvmo`; "" if none */
-	char vendor[13];           /* "GenuineIntel" where the processor information is x86's, else "" */
+	char vendor[13]; /* "GenuineIntel" where the processor information is x86's, else "" */
 };
 enum inq_status inq_dump_system(struct inq_dump *dump, const struct inq_dump_system **ret,
 				struct inq_error *err);
 
 struct inq_dump_misc {
-	struct md_misc_info raw; /* size is what the file has; fields beyond it, and invalid by flags, are zero */
+	struct md_misc_info raw;   /* size as in the file; what is beyond or invalid is zero */
 	const char *standard_name; /* of the time zone; these four are "" if not present */
 	const char *daylight_name;
 	const char *build_string;
 	const char *debug_build_string;
 };
-enum inq_status inq_dump_misc(struct inq_dump *dump, const struct inq_dump_misc **ret, struct inq_error *err);
+enum inq_status inq_dump_misc(struct inq_dump *dump, const struct inq_dump_misc **ret,
+			      struct inq_error *err);
 
-/* --- threads ------------------------------------------------------------------------------------------ */
+/* --- threads ------------------------------------------------------------------------- */
 
 struct inq_dump_thread {
 	uint32_t id;
@@ -154,8 +159,9 @@ struct inq_dump_context {
 	};
 };
 
-/* Decode a thread's or the exception's context. By its flags, and the system's architecture where flags are in
- * doubt. INQ_ABSENT: an empty place. INQ_BAD_DATA: shorter than its structure. INQ_UNSUPPORTED: another processor. */
+/* Decode a thread's or the exception's context. By its flags, and the system's architecture where
+ * flags are in doubt. INQ_ABSENT: an empty place. INQ_BAD_DATA: shorter than its structure.
+ * INQ_UNSUPPORTED: another processor. */
 enum inq_status inq_dump_context(struct inq_dump *dump, struct inq_dump_place place,
 				 struct inq_dump_context *ret, struct inq_error *err);
 
@@ -167,7 +173,8 @@ struct inq_dump_thread_names {
 		const char *name;
 	} *items;
 };
-enum inq_status inq_dump_thread_names(struct inq_dump *dump, const struct inq_dump_thread_names **ret,
+enum inq_status inq_dump_thread_names(struct inq_dump *dump,
+				      const struct inq_dump_thread_names **ret,
 				      struct inq_error *err);
 
 struct inq_dump_thread_infos {
@@ -175,20 +182,21 @@ struct inq_dump_thread_infos {
 	size_t lost;
 	const struct md_thread_info *items;
 };
-enum inq_status inq_dump_thread_infos(struct inq_dump *dump, const struct inq_dump_thread_infos **ret,
+enum inq_status inq_dump_thread_infos(struct inq_dump *dump,
+				      const struct inq_dump_thread_infos **ret,
 				      struct inq_error *err);
 
-/* --- exception ---------------------------------------------------------------------------------------- */
+/* --- exception ----------------------------------------------------------------------- */
 
 struct inq_dump_exception {
 	uint32_t thread_id;
-	struct md_exception raw; /* parameter_count is at most MD_EXCEPTION_PARAMETERS; the others are zero */
+	struct md_exception raw; /* at most MD_EXCEPTION_PARAMETERS; unused ones are zero */
 	struct inq_dump_place context;
 };
 enum inq_status inq_dump_exception(struct inq_dump *dump, const struct inq_dump_exception **ret,
 				   struct inq_error *err);
 
-/* --- modules ------------------------------------------------------------------------------------------ */
+/* --- modules ------------------------------------------------------------------------- */
 
 enum inq_dump_codeview_kind {
 	INQ_CODEVIEW_NONE,
@@ -200,24 +208,24 @@ enum inq_dump_codeview_kind {
 };
 struct inq_dump_module {
 	uint64_t base;
-	uint64_t size;     /* bytes in memory */
+	uint64_t size; /* bytes in memory */
 	uint32_t checksum;
-	uint32_t time;     /* link time, seconds since 1970 */
-	const char *name;  /* path; "" if it could not be read */
+	uint32_t time;                  /* link time, seconds since 1970 */
+	const char *name;               /* path; "" if it could not be read */
 	struct md_version_info version; /* signature 0: none */
 	enum inq_dump_codeview_kind codeview_kind;
 	struct inq_dump_place codeview;
 	uint32_t age;
-	uint32_t pdb_time;      /* seconds since 1970 */
+	uint32_t pdb_time; /* seconds since 1970 */
 	struct md_guid guid;
-	const char *pdb_name;   /* "" if none */
-	const uint8_t *build_id; /* also of a PDB70 record on Linux: the GUID as bytes; NULL if none */
-	size_t build_id_size;   /* bytes */
+	const char *pdb_name; /* "" if none */
+	const uint8_t *build_id; /* of a PDB70 record the GUID's bytes; NULL if none */
+	size_t build_id_size; /* bytes */
 };
 struct inq_dump_modules {
 	size_t count;
 	size_t lost;
-	const struct inq_dump_module *items; /* in the file's order; the program itself is the first */
+	const struct inq_dump_module *items; /* in the file's order, the program itself first */
 };
 /* A module whose name or CodeView record is damaged stays in the list, with that said. */
 enum inq_status inq_dump_modules(struct inq_dump *dump, const struct inq_dump_modules **ret,
@@ -237,29 +245,31 @@ struct inq_dump_unloaded {
 enum inq_status inq_dump_unloaded(struct inq_dump *dump, const struct inq_dump_unloaded **ret,
 				  struct inq_error *err);
 
-/* --- memory ------------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
 struct inq_dump_range {
 	uint64_t address; /* in the target */
-	uint64_t size;    /* bytes, never 0; address + size does not overflow, but may be 2^64 as 0 */
-	uint64_t offset;  /* in the file; all of it is there */
+	uint64_t size; /* bytes, never 0; address + size does not overflow, but may be 2^64 as 0 */
+	uint64_t offset; /* in the file; all of it is there */
 };
 struct inq_dump_memory {
 	size_t count;
-	size_t lost;         /* ranges left out or cut: beyond the file, inside the header, wrapping around */
-	uint64_t lost_bytes; /* of them */
+	size_t lost; /* ranges left out or cut: beyond the file, in its header, wrapping around */
+	uint64_t lost_bytes;                /* of them */
 	const struct inq_dump_range *items; /* by address, disjoint */
 };
-/* All memory of the dump: Memory64List, MemoryList, then the threads' stacks. Where they overlap, the one named
- * first in this order counts, and in a list the earlier entry. INQ_ABSENT: none of them is there. */
+/* All memory of the dump: Memory64List, MemoryList, then the threads' stacks. Where they overlap,
+ * the one named first in this order counts, and in a list the earlier entry. INQ_ABSENT: none of
+ * them is there. */
 enum inq_status inq_dump_memory(struct inq_dump *dump, const struct inq_dump_memory **ret,
 				struct inq_error *err);
 
-/* The range that holds an address, or NULL; logarithmic, and at once if it is the one of the last question. */
+/* The range that holds an address, or NULL; logarithmic, and at once if it is the one of the last
+ * question. */
 const struct inq_dump_range *inq_dump_find_memory(struct inq_dump *dump, uint64_t address);
 
-/* Read the target's memory, across adjacent ranges. *ret_done: bytes read, less than size where the dump has no more.
- * INQ_FAULT: not even the first byte is in the dump. */
+/* Read the target's memory, across adjacent ranges. *ret_done: bytes read, less than size where the
+ * dump has no more. INQ_FAULT: not even the first byte is in the dump. */
 enum inq_status inq_dump_read_memory(struct inq_dump *dump, uint64_t address, void *to, size_t size,
 				     size_t *ret_done, struct inq_error *err);
 
@@ -268,10 +278,11 @@ struct inq_dump_memory_infos {
 	size_t lost;
 	const struct md_memory_info *items; /* in the file's order */
 };
-enum inq_status inq_dump_memory_infos(struct inq_dump *dump, const struct inq_dump_memory_infos **ret,
+enum inq_status inq_dump_memory_infos(struct inq_dump *dump,
+				      const struct inq_dump_memory_infos **ret,
 				      struct inq_error *err);
 
-/* --- handles ------------------------------------------------------------------------------------------ */
+/* --- handles ------------------------------------------------------------------------- */
 
 struct inq_dump_object_info {
 	uint32_t type; /* enum md_object_info_type */
@@ -296,7 +307,7 @@ struct inq_dump_handles {
 enum inq_status inq_dump_handles(struct inq_dump *dump, const struct inq_dump_handles **ret,
 				 struct inq_error *err);
 
-/* --- comments, Linux, Crashpad ------------------------------------------------------------------------ */
+/* --- comments, Linux, Crashpad ------------------------------------------------------- */
 
 /* CommentStreamW, or else CommentStreamA, up to its first NUL. */
 enum inq_status inq_dump_comment(struct inq_dump *dump, const char **ret, struct inq_error *err);
@@ -320,11 +331,11 @@ enum inq_status inq_dump_dso_debug(struct inq_dump *dump, const struct inq_dump_
 				   struct inq_error *err);
 
 struct inq_dump_annotation {
-	uint32_t module_index;  /* into the module list; UINT32_MAX: of the process */
-	uint16_t type;          /* of annotation objects; 1, string, for the others */
-	const char *name;       /* "" for an entry of a list */
-	const char *value;      /* NUL follows; may hold any bytes where type isn't 1 */
-	size_t value_size;      /* bytes */
+	uint32_t module_index; /* into the module list; UINT32_MAX: of the process */
+	uint16_t type;         /* of annotation objects; 1, string, for the others */
+	const char *name;      /* "" for an entry of a list */
+	const char *value;     /* NUL follows; may hold any bytes where type isn't 1 */
+	size_t value_size;     /* bytes */
 };
 struct inq_dump_crashpad {
 	uint32_t version;

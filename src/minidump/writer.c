@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structures are written as they lie in memory");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "structures are written as they lie in memory");
 
 enum { PAGE = 4096, MEMORY_ALIGN = 16, STREAM_ALIGN = 8, STRING_ALIGN = 4, MAX_ALIGN = 64 };
 
@@ -52,9 +53,9 @@ struct inq_writer {
 	struct inq_buffer listed64; /* inq_piece[] of Memory64List */
 	inq_piece *strings;         /* hash table of string pieces, INQ_NO_PIECE where empty */
 	size_t string_slots, string_count;
-	uint64_t size;              /* of the file */
+	uint64_t size; /* of the file */
 	uint64_t missing;
-	struct inq_error error;     /* the first failure */
+	struct inq_error error; /* the first failure */
 	bool failed;
 	bool planned;
 	/* what is on its way to the sink */
@@ -66,11 +67,11 @@ struct inq_writer {
 #define ARRAY(buffer, type) ((type *)(void *)(buffer).data)
 #define COUNT(buffer, type) ((buffer).size / sizeof(type))
 
-#define FAIL(writer, status, ...) \
-	do { \
-		if (!(writer)->failed) \
-			inq_fail(&(writer)->error, status, __VA_ARGS__); \
-		(writer)->failed = true; \
+#define FAIL(writer, status, ...)                                                                  \
+	do {                                                                                       \
+		if (!(writer)->failed)                                                             \
+			inq_fail(&(writer)->error, status, __VA_ARGS__);                           \
+		(writer)->failed = true;                                                           \
 	} while (0)
 
 enum inq_status inq_writer_new(struct inq_writer **ret, struct inq_error *err)
@@ -112,14 +113,15 @@ void inq_writer_set_flags(struct inq_writer *writer, uint64_t flags)
 	writer->header.flags = flags;
 }
 
-/* --- pieces ------------------------------------------------------------------------------------------ */
+/* --- pieces -------------------------------------------------------------------------- */
 
 static struct piece *piece_at(const struct inq_writer *writer, inq_piece piece)
 {
 	return &ARRAY(writer->pieces, struct piece)[piece];
 }
 
-static bool append(struct inq_writer *writer, struct inq_buffer *array, const void *item, size_t size)
+static bool append(struct inq_writer *writer, struct inq_buffer *array, const void *item,
+		   size_t size)
 {
 	if (writer->planned)
 		FAIL(writer, INQ_USAGE, "minidump: something was added after the plan");
@@ -137,12 +139,14 @@ static inq_piece add_piece(struct inq_writer *writer, const struct piece *piece)
 
 	if (count >= INQ_NO_PIECE)
 		FAIL(writer, INQ_LIMIT, "minidump: more than %u pieces", INQ_NO_PIECE);
-	return append(writer, &writer->pieces, piece, sizeof(*piece)) ? (inq_piece)count : INQ_NO_PIECE;
+	return append(writer, &writer->pieces, piece, sizeof(*piece)) ? (inq_piece)count
+								      : INQ_NO_PIECE;
 }
 
 inq_piece inq_writer_add(struct inq_writer *writer, struct inq_buffer *bytes, unsigned align)
 {
-	struct piece piece = {.kind = BYTES, .align = align, .size = bytes->size, .bytes = bytes->data};
+	struct piece piece = {
+		.kind = BYTES, .align = align, .size = bytes->size, .bytes = bytes->data};
 	inq_piece added = INQ_NO_PIECE;
 
 	if (!inq_buffer_ok(bytes))
@@ -157,7 +161,8 @@ inq_piece inq_writer_add(struct inq_writer *writer, struct inq_buffer *bytes, un
 	return added;
 }
 
-inq_piece inq_writer_add_copy(struct inq_writer *writer, const void *bytes, size_t size, unsigned align)
+inq_piece inq_writer_add_copy(struct inq_writer *writer, const void *bytes, size_t size,
+			      unsigned align)
 {
 	struct inq_buffer copy = {0};
 
@@ -165,7 +170,8 @@ inq_piece inq_writer_add_copy(struct inq_writer *writer, const void *bytes, size
 	return inq_writer_add(writer, &copy, align);
 }
 
-/* FNV-1a: short texts, and nobody gains by making them collide but the crashed program in its own dump. */
+/* FNV-1a: short texts, and nobody gains by making them collide but the crashed program in its own
+ * dump. */
 static size_t hash(const uint8_t *bytes, size_t size)
 {
 	uint64_t value = 0xcbf29ce484222325ull;
@@ -210,7 +216,8 @@ static bool grow_strings(struct inq_writer *writer)
 	memset(writer->strings, 0xff, writer->string_slots * sizeof(*writer->strings));
 	for (size_t i = 0; i < old_slots; i++) {
 		if (old[i] != INQ_NO_PIECE)
-			*string_slot(writer, piece_at(writer, old[i])->bytes, piece_at(writer, old[i])->size) = old[i];
+			*string_slot(writer, piece_at(writer, old[i])->bytes,
+				     piece_at(writer, old[i])->size) = old[i];
 	}
 	free(old);
 	return true;
@@ -273,7 +280,8 @@ static size_t point_size(enum inq_point how)
 	return sizes[how];
 }
 
-void inq_writer_point(struct inq_writer *writer, inq_piece from, size_t offset, enum inq_point how, inq_piece to)
+void inq_writer_point(struct inq_writer *writer, inq_piece from, size_t offset, enum inq_point how,
+		      inq_piece to)
 {
 	struct pointer pointer = {from, to, offset, how};
 	const struct piece *piece;
@@ -283,8 +291,8 @@ void inq_writer_point(struct inq_writer *writer, inq_piece from, size_t offset, 
 	piece = piece_at(writer, from);
 	if (piece->kind != BYTES || piece->memory || offset > piece->size ||
 	    point_size(how) > piece->size - offset) {
-		FAIL(writer, INQ_USAGE, "minidump: a field at 0x%zx of a piece of 0x%llx bytes", offset,
-		     (unsigned long long)piece->size);
+		FAIL(writer, INQ_USAGE, "minidump: a field at 0x%zx of a piece of 0x%llx bytes",
+		     offset, (unsigned long long)piece->size);
 		return;
 	}
 	append(writer, &writer->pointers, &pointer, sizeof(pointer));
@@ -298,14 +306,16 @@ void inq_writer_stream(struct inq_writer *writer, uint32_t type, inq_piece piece
 		append(writer, &writer->streams, &stream, sizeof(stream));
 }
 
-void inq_writer_stream_copy(struct inq_writer *writer, uint32_t type, const void *bytes, size_t size)
+void inq_writer_stream_copy(struct inq_writer *writer, uint32_t type, const void *bytes,
+			    size_t size)
 {
 	inq_writer_stream(writer, type, inq_writer_add_copy(writer, bytes, size, STREAM_ALIGN));
 }
 
-/* --- memory ------------------------------------------------------------------------------------------ */
+/* --- memory -------------------------------------------------------------------------- */
 
-static inq_piece add_memory(struct inq_writer *writer, enum inq_memory_list list, struct piece *piece)
+static inq_piece add_memory(struct inq_writer *writer, enum inq_memory_list list,
+			    struct piece *piece)
 {
 	inq_piece added;
 
@@ -329,16 +339,21 @@ static inq_piece add_memory(struct inq_writer *writer, enum inq_memory_list list
 	return added;
 }
 
-inq_piece inq_writer_add_memory(struct inq_writer *writer, enum inq_memory_list list, uint64_t address, uint64_t size,
-				inq_memory_source source, void *context)
+inq_piece inq_writer_add_memory(struct inq_writer *writer, enum inq_memory_list list,
+				uint64_t address, uint64_t size, inq_memory_source source,
+				void *context)
 {
-	struct piece piece = {.kind = SOURCE, .address = address, .size = size, .source = source, .context = context};
+	struct piece piece = {.kind = SOURCE,
+			      .address = address,
+			      .size = size,
+			      .source = source,
+			      .context = context};
 
 	return add_memory(writer, list, &piece);
 }
 
-inq_piece inq_writer_add_memory_bytes(struct inq_writer *writer, enum inq_memory_list list, uint64_t address,
-				      const void *bytes, size_t size)
+inq_piece inq_writer_add_memory_bytes(struct inq_writer *writer, enum inq_memory_list list,
+				      uint64_t address, const void *bytes, size_t size)
 {
 	struct piece piece = {.kind = BORROWED, .address = address, .size = size};
 
@@ -347,10 +362,11 @@ inq_piece inq_writer_add_memory_bytes(struct inq_writer *writer, enum inq_memory
 	return add_memory(writer, list, &piece);
 }
 
-inq_piece inq_writer_add_memory_copy(struct inq_writer *writer, enum inq_memory_list list, uint64_t address,
-				     const void *bytes, size_t size)
+inq_piece inq_writer_add_memory_copy(struct inq_writer *writer, enum inq_memory_list list,
+				     uint64_t address, const void *bytes, size_t size)
 {
-	struct piece piece = {.kind = BYTES, .address = address, .size = size, .bytes = malloc(size + 1)};
+	struct piece piece = {
+		.kind = BYTES, .address = address, .size = size, .bytes = malloc(size + 1)};
 
 	if (!piece.bytes) {
 		FAIL(writer, INQ_NO_MEMORY, "minidump: no memory");
@@ -366,7 +382,7 @@ void inq_writer_list_memory(struct inq_writer *writer, inq_piece memory)
 		append(writer, &writer->listed, &memory, sizeof(memory));
 }
 
-/* --- plan -------------------------------------------------------------------------------------------- */
+/* --- plan ---------------------------------------------------------------------------- */
 
 static void make_memory_list(struct inq_writer *writer)
 {
@@ -375,15 +391,16 @@ static void make_memory_list(struct inq_writer *writer)
 	struct inq_buffer bytes = {0};
 	inq_piece list;
 
-	/* A dump whose memory is all in the other list needs none; every other one has it, if only to say: none. */
+	/* A dump whose memory is all in the other list needs none; every other one has it, if only
+	 * to say: none. */
 	if (count == 0 && COUNT(writer->listed64, inq_piece) > 0)
 		return;
 	inq_buffer_append(&bytes, &head, sizeof(head));
 	inq_buffer_extend(&bytes, count * sizeof(struct md_memory));
 	list = inq_writer_add(writer, &bytes, STREAM_ALIGN);
 	for (size_t i = 0; i < count; i++)
-		inq_writer_point(writer, list, sizeof(head) + i * sizeof(struct md_memory), INQ_POINT_MEMORY,
-				 ARRAY(writer->listed, inq_piece)[i]);
+		inq_writer_point(writer, list, sizeof(head) + i * sizeof(struct md_memory),
+				 INQ_POINT_MEMORY, ARRAY(writer->listed, inq_piece)[i]);
 	inq_writer_stream(writer, MD_STREAM_MEMORY_LIST, list);
 }
 
@@ -409,7 +426,8 @@ static inq_piece make_memory64_list(struct inq_writer *writer)
 	return list;
 }
 
-/* In which pass of placing a piece gets its place: structures, then memory, then the memory of Memory64List. */
+/* In which pass of placing a piece gets its place: structures, then memory, then the memory of
+ * Memory64List. */
 static unsigned pass_of(const struct piece *piece)
 {
 	return piece->at_end ? 2 : piece->memory ? 1 : 0;
@@ -441,7 +459,8 @@ static void place(struct inq_writer *writer, inq_piece list64)
 	writer->size = sizeof(struct md_header) + streams * sizeof(struct md_directory);
 	for (unsigned pass = 0; pass < 3 && !writer->failed; pass++) {
 		if (pass == 2 && COUNT(writer->listed64, inq_piece))
-			writer->size = (writer->size + MEMORY_ALIGN - 1) & ~(uint64_t)(MEMORY_ALIGN - 1);
+			writer->size =
+				(writer->size + MEMORY_ALIGN - 1) & ~(uint64_t)(MEMORY_ALIGN - 1);
 		place_pass(writer, pass);
 	}
 	if (list64 == INQ_NO_PIECE || writer->failed)
@@ -455,7 +474,8 @@ static void resolve(struct inq_writer *writer, const struct pointer *pointer)
 {
 	const struct piece *to = piece_at(writer, pointer->to);
 	uint8_t *field = piece_at(writer, pointer->from)->bytes + pointer->offset;
-	struct md_memory memory = {.address = to->address, .location = {(uint32_t)to->size, (uint32_t)to->offset}};
+	struct md_memory memory = {.address = to->address,
+				   .location = {(uint32_t)to->size, (uint32_t)to->offset}};
 
 	if (pointer->how == INQ_POINT_RVA64) {
 		memcpy(field, &to->offset, sizeof(to->offset));
@@ -488,12 +508,14 @@ static void check_streams(struct inq_writer *writer)
 	}
 }
 
-enum inq_status inq_writer_plan(struct inq_writer *writer, uint64_t *ret_size, struct inq_error *err)
+enum inq_status inq_writer_plan(struct inq_writer *writer, uint64_t *ret_size,
+				struct inq_error *err)
 {
 	if (!writer->planned && !writer->failed) {
 		make_memory_list(writer);
 		place(writer, make_memory64_list(writer));
-		for (size_t i = 0; i < COUNT(writer->pointers, struct pointer) && !writer->failed; i++)
+		for (size_t i = 0; i < COUNT(writer->pointers, struct pointer) && !writer->failed;
+		     i++)
 			resolve(writer, &ARRAY(writer->pointers, struct pointer)[i]);
 		if (!writer->failed)
 			check_streams(writer);
@@ -512,10 +534,10 @@ enum inq_status inq_writer_plan(struct inq_writer *writer, uint64_t *ret_size, s
 	return INQ_OK;
 }
 
-/* --- write ------------------------------------------------------------------------------------------- */
+/* --- write --------------------------------------------------------------------------- */
 
-static enum inq_status write_fd(struct inq_sink *sink, uint64_t offset, const void *bytes, size_t size,
-				struct inq_error *err)
+static enum inq_status write_fd(struct inq_sink *sink, uint64_t offset, const void *bytes,
+				size_t size, struct inq_error *err)
 {
 	while (size) {
 		ssize_t put = pwrite(sink->fd, bytes, size, (off_t)offset);
@@ -539,7 +561,8 @@ struct inq_sink *inq_sink_fd(struct inq_sink *sink, int fd)
 	return sink;
 }
 
-static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
+static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink,
+			     struct inq_error *err)
 {
 	enum inq_status status;
 
@@ -551,8 +574,8 @@ static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink, s
 	return status;
 }
 
-static enum inq_status put(struct inq_writer *writer, struct inq_sink *sink, const void *bytes, uint64_t size,
-			   struct inq_error *err)
+static enum inq_status put(struct inq_writer *writer, struct inq_sink *sink, const void *bytes,
+			   uint64_t size, struct inq_error *err)
 {
 	while (size) {
 		size_t room = INQ_WRITER_CHUNK - writer->filled;
@@ -576,8 +599,10 @@ static enum inq_status put(struct inq_writer *writer, struct inq_sink *sink, con
 	return INQ_OK;
 }
 
-/* Fill `size` bytes of the chunk. Where the source has a hole, go on behind the page that it lies in. */
-static void pull(struct inq_writer *writer, const struct piece *piece, uint64_t offset, uint8_t *to, size_t size)
+/* Fill `size` bytes of the chunk. Where the source has a hole, go on behind the page that it lies
+ * in. */
+static void pull(struct inq_writer *writer, const struct piece *piece, uint64_t offset, uint8_t *to,
+		 size_t size)
 {
 	while (size) {
 		uint64_t address = piece->address + offset;
@@ -598,8 +623,8 @@ static void pull(struct inq_writer *writer, const struct piece *piece, uint64_t 
 	}
 }
 
-static enum inq_status put_source(struct inq_writer *writer, struct inq_sink *sink, const struct piece *piece,
-				  struct inq_error *err)
+static enum inq_status put_source(struct inq_writer *writer, struct inq_sink *sink,
+				  const struct piece *piece, struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
 	uint64_t offset = 0;
@@ -617,8 +642,8 @@ static enum inq_status put_source(struct inq_writer *writer, struct inq_sink *si
 	return status;
 }
 
-static enum inq_status put_piece(struct inq_writer *writer, struct inq_sink *sink, const struct piece *piece,
-				 struct inq_error *err)
+static enum inq_status put_piece(struct inq_writer *writer, struct inq_sink *sink,
+				 const struct piece *piece, struct inq_error *err)
 {
 	uint64_t gap = piece->offset - (writer->at + writer->filled);
 	enum inq_status status = put(writer, sink, NULL, gap, err);
@@ -630,7 +655,8 @@ static enum inq_status put_piece(struct inq_writer *writer, struct inq_sink *sin
 	return put(writer, sink, piece->bytes, piece->size, err);
 }
 
-static enum inq_status put_directory(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
+static enum inq_status put_directory(struct inq_writer *writer, struct inq_sink *sink,
+				     struct inq_error *err)
 {
 	enum inq_status status = put(writer, sink, &writer->header, sizeof(writer->header), err);
 
@@ -647,7 +673,8 @@ static enum inq_status put_directory(struct inq_writer *writer, struct inq_sink 
 	return status;
 }
 
-enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
+enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sink,
+				 struct inq_error *err)
 {
 	const uint32_t signature = MD_SIGNATURE;
 	enum inq_status status;
@@ -659,7 +686,8 @@ enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sin
 	writer->missing = 0;
 	status = put_directory(writer, sink, err);
 	for (unsigned pass = 0; pass < 3; pass++) {
-		for (size_t i = 0; i < COUNT(writer->pieces, struct piece) && status == INQ_OK; i++) {
+		for (size_t i = 0; i < COUNT(writer->pieces, struct piece) && status == INQ_OK;
+		     i++) {
 			const struct piece *piece = piece_at(writer, (inq_piece)i);
 
 			if (pass_of(piece) == pass)

@@ -2,10 +2,11 @@
 /**
  * Writing a minidump: plan sizes, then offsets, then write; memory last, the signature very last.
  *
- * The caller adds pieces (streams, strings, contexts, CodeView records, memory) in any order and says which
- * field of which piece points at which other piece; the writer decides where everything lies. Nothing is written
- * before inq_writer_write(), so that any failure until then leaves no file, and a file that has no signature is
- * no dump. The writer makes the header, the directory, MemoryList and Memory64List itself.
+ * The caller adds pieces (streams, strings, contexts, CodeView records, memory) in any order and
+ * says which field of which piece points at which other piece; the writer decides where everything
+ * lies. Nothing is written before inq_writer_write(), so that any failure until then leaves no
+ * file, and a file that has no signature is no dump. The writer makes the header, the directory,
+ * MemoryList and Memory64List itself.
  *
  *     struct inq_writer *writer;
  *     inq_writer_new(&writer, err);
@@ -16,9 +17,10 @@
  *     inq_writer_plan(writer, &size, err);
  *     inq_writer_write(writer, inq_sink_fd(&sink, fd), err);
  *
- * Failure of the functions that add is sticky and told by inq_writer_plan(): a caller checks once. From plan on
- * nothing is allocated, and inq_writer_write() calls nothing but the sink and the memory sources: for a file
- * descriptor that is pwrite(2) alone, which suits a process confined by seccomp. No stdio. Not async-signal-safe.
+ * Failure of the functions that add is sticky and told by inq_writer_plan(): a caller checks once.
+ * From plan on nothing is allocated, and inq_writer_write() calls nothing but the sink and the
+ * memory sources: for a file descriptor that is pwrite(2) alone, which suits a process confined by
+ * seccomp. No stdio. Not async-signal-safe.
  */
 #ifndef INQ_MINIDUMP_WRITER_H
 #define INQ_MINIDUMP_WRITER_H
@@ -43,37 +45,43 @@ void inq_writer_free(struct inq_writer *writer);
 void inq_writer_set_time(struct inq_writer *writer, uint32_t time);
 void inq_writer_set_flags(struct inq_writer *writer, uint64_t flags);
 
-/* --- pieces ------------------------------------------------------------------------------------------- */
+/* --- pieces -------------------------------------------------------------------------- */
 
-/* Take over a buffer's bytes (the buffer is empty afterwards, also on failure), at a multiple of `align` (1 to 64). */
+/* Take over a buffer's bytes (the buffer is empty afterwards, also on failure), at a multiple of
+ * `align` (1 to 64). */
 inq_piece inq_writer_add(struct inq_writer *writer, struct inq_buffer *bytes, unsigned align);
 
 /* The same with a copy. */
-inq_piece inq_writer_add_copy(struct inq_writer *writer, const void *bytes, size_t size, unsigned align);
+inq_piece inq_writer_add_copy(struct inq_writer *writer, const void *bytes, size_t size,
+			      unsigned align);
 
-/* A MINIDUMP_STRING of UTF-8 text, turned into UTF-16; and Crashpad's, which stays UTF-8. Equal texts share a piece. */
+/* A MINIDUMP_STRING of UTF-8 text, turned into UTF-16; and Crashpad's, which stays UTF-8. Equal
+ * texts share a piece. */
 inq_piece inq_writer_add_string(struct inq_writer *writer, const char *text);
 inq_piece inq_writer_add_utf8(struct inq_writer *writer, const char *text);
 
 /* What a field that points at a piece holds. */
 enum inq_point {
-	INQ_POINT_RVA,       /* uint32_t rva */
-	INQ_POINT_RVA64,     /* uint64_t rva */
-	INQ_POINT_LOCATION,  /* struct md_location: size and rva */
-	INQ_POINT_MEMORY,    /* struct md_memory: address, size and rva of memory */
+	INQ_POINT_RVA,      /* uint32_t rva */
+	INQ_POINT_RVA64,    /* uint64_t rva */
+	INQ_POINT_LOCATION, /* struct md_location: size and rva */
+	INQ_POINT_MEMORY,   /* struct md_memory: address, size and rva of memory */
 };
 
-/* Let the field at `offset` of a piece point at `to`. The field is inside the piece, else the failure sticks. Pointing
- * at INQ_NO_PIECE leaves the field as it is. A piece beyond 4 GiB that an RVA of 32 bits points at is INQ_LIMIT in plan. */
-void inq_writer_point(struct inq_writer *writer, inq_piece from, size_t offset, enum inq_point how, inq_piece to);
+/* Let the field at `offset` of a piece point at `to`. The field is inside the piece, else the
+ * failure sticks. Pointing at INQ_NO_PIECE leaves the field as it is. A piece beyond 4 GiB that an
+ * RVA of 32 bits points at is INQ_LIMIT in plan. */
+void inq_writer_point(struct inq_writer *writer, inq_piece from, size_t offset, enum inq_point how,
+		      inq_piece to);
 
 /* Enter a piece into the directory, in the order of these calls. */
 void inq_writer_stream(struct inq_writer *writer, uint32_t type, inq_piece piece);
 
 /* The same for bytes that need no pointers, at a multiple of 8. */
-void inq_writer_stream_copy(struct inq_writer *writer, uint32_t type, const void *bytes, size_t size);
+void inq_writer_stream_copy(struct inq_writer *writer, uint32_t type, const void *bytes,
+			    size_t size);
 
-/* --- memory ------------------------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------------------- */
 
 /**
  * Produce memory while it is written.
@@ -83,11 +91,12 @@ void inq_writer_stream_copy(struct inq_writer *writer, uint32_t type, const void
  * @offset   the same from the start of the range, bytes
  * @to       place for `size` bytes, at most INQ_WRITER_CHUNK
  *
- * Returns how many bytes it produced. After fewer than `size` it is asked again from the next page (4096 bytes) on;
- * what is missing becomes zero in the file and is counted by inq_writer_missing(): the plan of a file cannot change
- * any more when memory vanishes.
+ * Returns how many bytes it produced. After fewer than `size` it is asked again from the next page
+ * (4096 bytes) on; what is missing becomes zero in the file and is counted by inq_writer_missing():
+ * the plan of a file cannot change any more when memory vanishes.
  */
-typedef size_t (*inq_memory_source)(void *context, uint64_t address, uint64_t offset, void *to, size_t size);
+typedef size_t (*inq_memory_source)(void *context, uint64_t address, uint64_t offset, void *to,
+				    size_t size);
 
 enum { INQ_WRITER_CHUNK = 256 * 1024 };
 
@@ -97,30 +106,33 @@ enum inq_memory_list {
 	INQ_MEMORY_UNLISTED, /* in neither; INQ_POINT_* may point at it */
 };
 
-/* Memory of the target by a source (context borrowed until write is over), or by bytes (borrowed as long, or copied).
- * Memory of no bytes is dropped: INQ_NO_PIECE. */
-inq_piece inq_writer_add_memory(struct inq_writer *writer, enum inq_memory_list list, uint64_t address,
-				uint64_t size, inq_memory_source source, void *context);
-inq_piece inq_writer_add_memory_bytes(struct inq_writer *writer, enum inq_memory_list list, uint64_t address,
-				      const void *bytes, size_t size);
-inq_piece inq_writer_add_memory_copy(struct inq_writer *writer, enum inq_memory_list list, uint64_t address,
-				     const void *bytes, size_t size);
+/* Memory of the target by a source (context borrowed until write is over), or by bytes (borrowed as
+ * long, or copied). Memory of no bytes is dropped: INQ_NO_PIECE. */
+inq_piece inq_writer_add_memory(struct inq_writer *writer, enum inq_memory_list list,
+				uint64_t address, uint64_t size, inq_memory_source source,
+				void *context);
+inq_piece inq_writer_add_memory_bytes(struct inq_writer *writer, enum inq_memory_list list,
+				      uint64_t address, const void *bytes, size_t size);
+inq_piece inq_writer_add_memory_copy(struct inq_writer *writer, enum inq_memory_list list,
+				     uint64_t address, const void *bytes, size_t size);
 
-/* Enter memory that is already there into MemoryList, as a stack that is both in its thread and in the list. */
+/* Enter memory that is already there into MemoryList, as a stack that is both in its thread and in
+ * the list. */
 void inq_writer_list_memory(struct inq_writer *writer, inq_piece memory);
 
-/* --- plan and write ----------------------------------------------------------------------------------- */
+/* --- plan and write ------------------------------------------------------------------ */
 
-/* Where the bytes go. `write` stores all of them at the offset (bytes from the start) or fails with words. */
+/* Where the bytes go. `write` stores all of them at the offset (bytes from the start) or fails with
+ * words. */
 struct inq_sink {
-	enum inq_status (*write)(struct inq_sink *sink, uint64_t offset, const void *bytes, size_t size,
-				 struct inq_error *err);
+	enum inq_status (*write)(struct inq_sink *sink, uint64_t offset, const void *bytes,
+				 size_t size, struct inq_error *err);
 	int fd;
 	void *context;
 };
 
-/* Fill in a sink that writes to a file descriptor (borrowed) by pwrite: short writes go on, EINTR is tried again.
- * INQ_OS "write at 0x...: No space left on device". Returns `sink`. */
+/* Fill in a sink that writes to a file descriptor (borrowed) by pwrite: short writes go on, EINTR
+ * is tried again. INQ_OS "write at 0x...: No space left on device". Returns `sink`. */
 struct inq_sink *inq_sink_fd(struct inq_sink *sink, int fd);
 
 /**
@@ -128,13 +140,17 @@ struct inq_sink *inq_sink_fd(struct inq_sink *sink, int fd);
  *
  * @ret_size  bytes of the file, for fallocate(2) and quotas; may be NULL
  *
- * INQ_NO_MEMORY, INQ_LIMIT (a part that only 32 bits can point at lies beyond 4 GiB; too many pieces), INQ_USAGE (a
- * field outside its piece, an alignment that is none): the first failure since new.
+ * INQ_NO_MEMORY, INQ_LIMIT (a part that only 32 bits can point at lies beyond 4 GiB; too many
+ * pieces), INQ_USAGE (a field outside its piece, an alignment that is none): the first failure
+ * since new.
  */
-enum inq_status inq_writer_plan(struct inq_writer *writer, uint64_t *ret_size, struct inq_error *err);
+enum inq_status inq_writer_plan(struct inq_writer *writer, uint64_t *ret_size,
+				struct inq_error *err);
 
-/* Write all of it, the signature last. After inq_writer_plan() only, else INQ_USAGE. Fails as the sink does. */
-enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err);
+/* Write all of it, the signature last. After inq_writer_plan() only, else INQ_USAGE. Fails as the
+ * sink does. */
+enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sink,
+				 struct inq_error *err);
 
 /* Bytes of memory that sources could not produce, after write. */
 uint64_t inq_writer_missing(const struct inq_writer *writer);

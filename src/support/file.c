@@ -11,7 +11,7 @@
 
 enum {
 	BLOCK = 64 * 1024,
-	SLOTS = 16,                        /* of blocks: 1 MiB; of frames: fewer, as they are larger */
+	SLOTS = 16, /* of blocks: 1 MiB; of frames: fewer, as they are larger */
 	FRAME_CACHE_BYTES = 16 * 1024 * 1024,
 };
 
@@ -27,9 +27,9 @@ struct slot {
 struct inq_file {
 	struct inq_raw raw; /* what is stored: a descriptor or bytes in memory */
 	char *name;
-	uint64_t size; /* unpacked */
+	uint64_t size;   /* unpacked */
 	uint64_t stored; /* bytes, as it was opened */
-	uint64_t time; /* of the last write */
+	uint64_t time;   /* of the last write */
 	bool compressed;
 	struct inq_frames *frames; /* where the file is compressed and not unpacked */
 	struct slot slots[SLOTS];
@@ -76,9 +76,10 @@ void inq_file_close(struct inq_file *file)
 	free(file);
 }
 
-/* --- opening ------------------------------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------------------- */
 
-/* Frames are cached whole: as many as fit into the budget, at least two (a walk that alternates). */
+/* Frames are cached whole: as many as fit into the budget, at least two (a walk that alternates).
+ */
 static unsigned frame_slots(const struct inq_frames *frames)
 {
 	size_t fit = FRAME_CACHE_BYTES / inq_frames_largest(frames);
@@ -138,7 +139,8 @@ static enum inq_status open_raw(struct inq_raw raw, const char *name, struct inq
 	return INQ_OK;
 }
 
-enum inq_status inq_file_open_fd(int fd, const char *name, struct inq_file **ret, struct inq_error *err)
+enum inq_status inq_file_open_fd(int fd, const char *name, struct inq_file **ret,
+				 struct inq_error *err)
 {
 	enum inq_status status;
 	struct stat stat;
@@ -148,7 +150,8 @@ enum inq_status inq_file_open_fd(int fd, const char *name, struct inq_file **ret
 	} else if (!S_ISREG(stat.st_mode)) {
 		status = inq_fail(err, INQ_UNSUPPORTED, "'%s': not a regular file", name);
 	} else {
-		status = open_raw((struct inq_raw){.fd = fd, .size = (uint64_t)stat.st_size}, name, ret, err);
+		status = open_raw((struct inq_raw){.fd = fd, .size = (uint64_t)stat.st_size}, name,
+				  ret, err);
 		if (status == INQ_OK)
 			(*ret)->time = stat.st_mtime > 0 ? (uint64_t)stat.st_mtime : 0;
 		return status;
@@ -160,7 +163,8 @@ enum inq_status inq_file_open_fd(int fd, const char *name, struct inq_file **ret
 
 enum inq_status inq_file_open(const char *path, struct inq_file **ret, struct inq_error *err)
 {
-	/* O_NONBLOCK: opening a FIFO or a device must not wait; it has no effect on regular files. */
+	/* O_NONBLOCK: opening a FIFO or a device must not wait; it has no effect on regular files.
+	 */
 	int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd >= 0)
@@ -170,13 +174,13 @@ enum inq_status inq_file_open(const char *path, struct inq_file **ret, struct in
 	return inq_fail_os(err, "'%s'", path);
 }
 
-enum inq_status inq_file_open_bytes(const void *bytes, size_t size, const char *name, struct inq_file **ret,
-				    struct inq_error *err)
+enum inq_status inq_file_open_bytes(const void *bytes, size_t size, const char *name,
+				    struct inq_file **ret, struct inq_error *err)
 {
 	return open_raw((struct inq_raw){.fd = -1, .bytes = bytes, .size = size}, name, ret, err);
 }
 
-/* --- reading ------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------- */
 
 static bool holds(const struct slot *slot, uint64_t offset)
 {
@@ -204,8 +208,8 @@ static struct slot *take_slot(struct inq_file *file, size_t capacity)
 	return oldest;
 }
 
-static enum inq_status fill(struct inq_file *file, struct slot *slot, uint64_t start, size_t size, size_t frame,
-			    struct inq_error *err)
+static enum inq_status fill(struct inq_file *file, struct slot *slot, uint64_t start, size_t size,
+			    size_t frame, struct inq_error *err)
 {
 	enum inq_status status;
 
@@ -219,7 +223,8 @@ static enum inq_status fill(struct inq_file *file, struct slot *slot, uint64_t s
 }
 
 /* Find or make the slot that holds an offset below the file's size. */
-static enum inq_status load(struct inq_file *file, uint64_t offset, struct slot **ret, struct inq_error *err)
+static enum inq_status load(struct inq_file *file, uint64_t offset, struct slot **ret,
+			    struct inq_error *err)
 {
 	uint64_t start = offset - offset % BLOCK;
 	size_t size = BLOCK, frame = 0;
@@ -245,8 +250,8 @@ static enum inq_status load(struct inq_file *file, uint64_t offset, struct slot 
 }
 
 /* Bytes from one slot; *ret_done 0 where the file has become shorter than it was. */
-static enum inq_status read_some(struct inq_file *file, uint64_t offset, void *to, size_t size, size_t *ret_done,
-				 struct inq_error *err)
+static enum inq_status read_some(struct inq_file *file, uint64_t offset, void *to, size_t size,
+				 size_t *ret_done, struct inq_error *err)
 {
 	enum inq_status status;
 	struct slot *slot = NULL;
@@ -268,14 +273,15 @@ static enum inq_status read_some(struct inq_file *file, uint64_t offset, void *t
 	return INQ_OK;
 }
 
-enum inq_status inq_file_read(struct inq_file *file, uint64_t offset, void *to, size_t size, size_t *ret_done,
-			      struct inq_error *err)
+enum inq_status inq_file_read(struct inq_file *file, uint64_t offset, void *to, size_t size,
+			      size_t *ret_done, struct inq_error *err)
 {
 	const struct slot *last = file->last;
 	size_t done = 0, part;
 
 	/* The fast way of an unwinder's many small reads: inside the slot of the last one. */
-	if (last && offset >= last->start && size <= last->size && offset - last->start <= last->size - size) {
+	if (last && offset >= last->start && size <= last->size &&
+	    offset - last->start <= last->size - size) {
 		memcpy(to, last->data + (offset - last->start), size);
 		*ret_done = size;
 		return INQ_OK;
@@ -285,7 +291,8 @@ enum inq_status inq_file_read(struct inq_file *file, uint64_t offset, void *to, 
 	else if (size > file->size - offset)
 		size = (size_t)(file->size - offset);
 	while (done < size) {
-		enum inq_status status = read_some(file, offset + done, (uint8_t *)to + done, size - done, &part, err);
+		enum inq_status status = read_some(file, offset + done, (uint8_t *)to + done,
+						   size - done, &part, err);
 
 		if (status != INQ_OK && done == 0)
 			return status;
@@ -305,7 +312,8 @@ enum inq_status inq_file_read_all(struct inq_file *file, uint64_t offset, void *
 
 	if (status != INQ_OK || done == size)
 		return status;
-	return inq_fail(err, INQ_BAD_DATA, "'%s': ends at 0x%llx, 0x%zx bytes wanted at 0x%llx", file->name,
-			(unsigned long long)(offset + done < file->size ? offset + done : file->size), size,
-			(unsigned long long)offset);
+	return inq_fail(
+		err, INQ_BAD_DATA, "'%s': ends at 0x%llx, 0x%zx bytes wanted at 0x%llx", file->name,
+		(unsigned long long)(offset + done < file->size ? offset + done : file->size), size,
+		(unsigned long long)offset);
 }

@@ -20,7 +20,7 @@ enum {
 	ENTRY = 8,
 	ENTRY_CHECKED = 12,
 	UNPACK_CHUNK = 128 * 1024,
-	WINDOW_LOG_MAX = 25,  /* 32 MiB; zstd's levels up to 19 use 8 MiB */
+	WINDOW_LOG_MAX = 25, /* 32 MiB; zstd's levels up to 19 use 8 MiB */
 };
 
 #define MAGIC_FRAME 0xfd2fb528u
@@ -35,15 +35,15 @@ struct frame {
 
 struct inq_frames {
 	ZSTD_DCtx *zstd;
-	uint8_t *packed; /* room for the largest stored frame */
+	uint8_t *packed;      /* room for the largest stored frame */
 	struct frame *frames; /* count + 1: the last is the end of all */
 	size_t count;
 	size_t largest;
 	size_t largest_stored;
 };
 
-enum inq_status inq_raw_read(const struct inq_raw *raw, uint64_t offset, void *to, size_t size, size_t *ret_done,
-			     struct inq_error *err)
+enum inq_status inq_raw_read(const struct inq_raw *raw, uint64_t offset, void *to, size_t size,
+			     size_t *ret_done, struct inq_error *err)
 {
 	size_t done = 0;
 
@@ -58,7 +58,8 @@ enum inq_status inq_raw_read(const struct inq_raw *raw, uint64_t offset, void *t
 		return INQ_OK;
 	}
 	while (done < size) {
-		ssize_t got = pread(raw->fd, (uint8_t *)to + done, size - done, (off_t)(offset + done));
+		ssize_t got =
+			pread(raw->fd, (uint8_t *)to + done, size - done, (off_t)(offset + done));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -73,14 +74,15 @@ enum inq_status inq_raw_read(const struct inq_raw *raw, uint64_t offset, void *t
 }
 
 /* All of it, or bad data. */
-static enum inq_status read_exactly(const struct inq_raw *raw, uint64_t offset, void *to, size_t size,
-				    struct inq_error *err)
+static enum inq_status read_exactly(const struct inq_raw *raw, uint64_t offset, void *to,
+				    size_t size, struct inq_error *err)
 {
 	size_t done = 0;
 	enum inq_status status = inq_raw_read(raw, offset, to, size, &done, err);
 
 	if (status == INQ_OK && done != size)
-		return inq_fail(err, INQ_BAD_DATA, "ends at 0x%llx", (unsigned long long)(offset + done));
+		return inq_fail(err, INQ_BAD_DATA, "ends at 0x%llx",
+				(unsigned long long)(offset + done));
 	return status;
 }
 
@@ -123,10 +125,12 @@ struct table {
 	size_t entry; /* bytes of one */
 };
 
-static enum inq_status find_table(const struct inq_raw *raw, struct table *ret, struct inq_error *err)
+static enum inq_status find_table(const struct inq_raw *raw, struct table *ret,
+				  struct inq_error *err)
 {
 	uint8_t bytes[FOOTER] = {0};
-	struct inq_cursor cursor = inq_cursor_make(bytes, sizeof(bytes), raw->size - FOOTER, "seek table");
+	struct inq_cursor cursor =
+		inq_cursor_make(bytes, sizeof(bytes), raw->size - FOOTER, "seek table");
 	uint8_t header[SKIPPABLE_HEADER] = {0};
 	struct inq_cursor head = inq_cursor_make(header, sizeof(header), 0, "seek table");
 	enum inq_status status;
@@ -143,11 +147,13 @@ static enum inq_status find_table(const struct inq_raw *raw, struct table *ret, 
 	if (inq_cursor_u32(&cursor) != MAGIC_FOOTER)
 		return INQ_ABSENT;
 	if (descriptor & 0x7c)
-		return inq_fail(err, INQ_BAD_DATA, "seek table: reserved bits 0x%x are set", descriptor & 0x7cu);
+		return inq_fail(err, INQ_BAD_DATA, "seek table: reserved bits 0x%x are set",
+				descriptor & 0x7cu);
 	ret->entry = descriptor & 0x80 ? ENTRY_CHECKED : ENTRY;
 	size = (uint64_t)ret->count * ret->entry + FOOTER;
 	if (size + SKIPPABLE_HEADER > raw->size)
-		return inq_fail(err, INQ_BAD_DATA, "seek table: %zu frames, more than the file can hold", ret->count);
+		return inq_fail(err, INQ_BAD_DATA,
+				"seek table: %zu frames, more than the file can hold", ret->count);
 	ret->at = raw->size - size - SKIPPABLE_HEADER;
 	status = read_exactly(raw, ret->at, header, sizeof(header), err);
 	if (status != INQ_OK)
@@ -158,9 +164,10 @@ static enum inq_status find_table(const struct inq_raw *raw, struct table *ret, 
 	return INQ_OK;
 }
 
-/* Add the entries up; they must end where the table begins. INQ_ABSENT: a frame that is too large to be cached. */
-static enum inq_status add_up(struct inq_frames *frames, const struct table *table, const uint8_t *entries,
-			      struct inq_error *err)
+/* Add the entries up; they must end where the table begins. INQ_ABSENT: a frame that is too large
+ * to be cached. */
+static enum inq_status add_up(struct inq_frames *frames, const struct table *table,
+			      const uint8_t *entries, struct inq_error *err)
 {
 	struct inq_cursor cursor = inq_cursor_make(entries, table->count * table->entry,
 						   table->at + SKIPPABLE_HEADER, "seek table");
@@ -174,8 +181,8 @@ static enum inq_status add_up(struct inq_frames *frames, const struct table *tab
 		if (unpacked > INQ_FRAME_MAX)
 			return INQ_ABSENT;
 		if (stored > table->at - at.stored)
-			return inq_fail(err, INQ_BAD_DATA, "seek table: frame %zu runs past 0x%llx", i,
-					(unsigned long long)table->at);
+			return inq_fail(err, INQ_BAD_DATA, "seek table: frame %zu runs past 0x%llx",
+					i, (unsigned long long)table->at);
 		at.stored += stored;
 		at.unpacked += unpacked;
 		if (unpacked > frames->largest)
@@ -186,15 +193,19 @@ static enum inq_status add_up(struct inq_frames *frames, const struct table *tab
 	frames->frames[table->count] = at;
 	frames->count = table->count;
 	if (at.stored != table->at)
-		return inq_fail(err, INQ_BAD_DATA, "seek table: its frames end at 0x%llx, not at 0x%llx",
+		return inq_fail(err, INQ_BAD_DATA,
+				"seek table: its frames end at 0x%llx, not at 0x%llx",
 				(unsigned long long)at.stored, (unsigned long long)table->at);
-	/* What a frame of that size can be compressed to at most: a larger one holds something else. */
+	/* What a frame of that size can be compressed to at most: a larger one holds something
+	 * else. */
 	if (frames->largest_stored > ZSTD_compressBound(INQ_FRAME_MAX))
-		return inq_fail(err, INQ_BAD_DATA, "seek table: a frame of %zu stored bytes", frames->largest_stored);
+		return inq_fail(err, INQ_BAD_DATA, "seek table: a frame of %zu stored bytes",
+				frames->largest_stored);
 	return INQ_OK;
 }
 
-static enum inq_status build(struct inq_frames *frames, const struct inq_raw *raw, struct inq_error *err)
+static enum inq_status build(struct inq_frames *frames, const struct inq_raw *raw,
+			     struct inq_error *err)
 {
 	struct table table = {0};
 	enum inq_status status = find_table(raw, &table, err);
@@ -209,7 +220,8 @@ static enum inq_status build(struct inq_frames *frames, const struct inq_raw *ra
 		free(entries);
 		return inq_fail(err, INQ_NO_MEMORY, "seek table: no memory");
 	}
-	status = read_exactly(raw, table.at + SKIPPABLE_HEADER, entries, table.count * table.entry, err);
+	status = read_exactly(raw, table.at + SKIPPABLE_HEADER, entries, table.count * table.entry,
+			      err);
 	if (status == INQ_OK)
 		status = add_up(frames, &table, entries, err);
 	free(entries);
@@ -219,7 +231,8 @@ static enum inq_status build(struct inq_frames *frames, const struct inq_raw *ra
 	return frames->packed ? INQ_OK : inq_fail(err, INQ_NO_MEMORY, "seek table: no memory");
 }
 
-enum inq_status inq_frames_open(const struct inq_raw *raw, struct inq_frames **ret, struct inq_error *err)
+enum inq_status inq_frames_open(const struct inq_raw *raw, struct inq_frames **ret,
+				struct inq_error *err)
 {
 	struct inq_frames *frames = calloc(1, sizeof(*frames));
 	enum inq_status status;
@@ -235,11 +248,13 @@ enum inq_status inq_frames_open(const struct inq_raw *raw, struct inq_frames **r
 	return INQ_OK;
 }
 
-size_t inq_frames_find(const struct inq_frames *frames, uint64_t offset, uint64_t *ret_start, size_t *ret_size)
+size_t inq_frames_find(const struct inq_frames *frames, uint64_t offset, uint64_t *ret_start,
+		       size_t *ret_size)
 {
 	size_t low = 0, high = frames->count;
 
-	/* The last frame that begins at or before the offset; empty ones begin there too, and lie before it. */
+	/* The last frame that begins at or before the offset; empty ones begin there too, and lie
+	 * before it. */
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
@@ -253,11 +268,12 @@ size_t inq_frames_find(const struct inq_frames *frames, uint64_t offset, uint64_
 	return low;
 }
 
-enum inq_status inq_frames_read(struct inq_frames *frames, const struct inq_raw *raw, size_t frame, void *to,
-				struct inq_error *err)
+enum inq_status inq_frames_read(struct inq_frames *frames, const struct inq_raw *raw, size_t frame,
+				void *to, struct inq_error *err)
 {
 	const struct frame *at = &frames->frames[frame];
-	size_t stored = (size_t)(at[1].stored - at[0].stored), unpacked = (size_t)(at[1].unpacked - at[0].unpacked);
+	size_t stored = (size_t)(at[1].stored - at[0].stored),
+	       unpacked = (size_t)(at[1].unpacked - at[0].unpacked);
 	enum inq_status status = read_exactly(raw, at->stored, frames->packed, stored, err);
 	size_t got;
 
@@ -265,15 +281,16 @@ enum inq_status inq_frames_read(struct inq_frames *frames, const struct inq_raw 
 		return status;
 	got = ZSTD_decompressDCtx(frames->zstd, to, unpacked, frames->packed, stored);
 	if (ZSTD_isError(got))
-		return inq_fail(err, INQ_BAD_DATA, "compressed frame at 0x%llx: %s", (unsigned long long)at->stored,
-				ZSTD_getErrorName(got));
+		return inq_fail(err, INQ_BAD_DATA, "compressed frame at 0x%llx: %s",
+				(unsigned long long)at->stored, ZSTD_getErrorName(got));
 	if (got != unpacked)
-		return inq_fail(err, INQ_BAD_DATA, "compressed frame at 0x%llx: %zu bytes, the seek table says %zu",
+		return inq_fail(err, INQ_BAD_DATA,
+				"compressed frame at 0x%llx: %zu bytes, the seek table says %zu",
 				(unsigned long long)at->stored, got, unpacked);
 	return INQ_OK;
 }
 
-/* --- without a table ------------------------------------------------------------------------------- */
+/* --- without a table ----------------------------------------------------------------- */
 
 static int open_nameless(struct inq_error *err)
 {
@@ -298,9 +315,11 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-static enum inq_status write_out(int fd, uint64_t offset, const uint8_t *bytes, size_t size, struct inq_error *err)
+static enum inq_status write_out(int fd, uint64_t offset, const uint8_t *bytes, size_t size,
+				 struct inq_error *err)
 {
-	/* Runs of zeroes become holes: full dumps are full of them, and a bomb of zeroes costs no disk. */
+	/* Runs of zeroes become holes: full dumps are full of them, and a bomb of zeroes costs no
+	 * disk. */
 	if (is_zero(bytes, size))
 		return INQ_OK;
 	while (size) {
@@ -320,14 +339,17 @@ static enum inq_status write_out(int fd, uint64_t offset, const uint8_t *bytes, 
 static enum inq_status zstd_failed(size_t code, uint64_t at, struct inq_error *err)
 {
 	if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge)
-		return inq_fail(err, INQ_LIMIT, "compressed with a window of more than 32 MiB; unpack it with zstd -d");
+		return inq_fail(
+			err, INQ_LIMIT,
+			"compressed with a window of more than 32 MiB; unpack it with zstd -d");
 	return inq_fail(err, INQ_BAD_DATA, "compressed data at 0x%llx: %s", (unsigned long long)at,
 			ZSTD_getErrorName(code));
 }
 
 /* Everything that one chunk of input unpacks to. */
-static enum inq_status unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, uint64_t in_at, uint8_t *room, int fd,
-				    uint64_t limit, uint64_t *size, struct inq_error *err)
+static enum inq_status unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, uint64_t in_at,
+				    uint8_t *room, int fd, uint64_t limit, uint64_t *size,
+				    struct inq_error *err)
 {
 	ZSTD_outBuffer out;
 
@@ -349,12 +371,13 @@ static enum inq_status unpack_chunk(ZSTD_DCtx *zstd, ZSTD_inBuffer *in, uint64_t
 	return INQ_OK;
 }
 
-static enum inq_status unpack_all(ZSTD_DCtx *zstd, const struct inq_raw *raw, uint8_t *room, int fd, uint64_t limit,
-				  uint64_t *size, struct inq_error *err)
+static enum inq_status unpack_all(ZSTD_DCtx *zstd, const struct inq_raw *raw, uint8_t *room, int fd,
+				  uint64_t limit, uint64_t *size, struct inq_error *err)
 {
 	for (uint64_t at = 0; at < raw->size;) {
 		ZSTD_inBuffer in = {room + UNPACK_CHUNK, 0, 0};
-		enum inq_status status = inq_raw_read(raw, at, room + UNPACK_CHUNK, UNPACK_CHUNK, &in.size, err);
+		enum inq_status status =
+			inq_raw_read(raw, at, room + UNPACK_CHUNK, UNPACK_CHUNK, &in.size, err);
 
 		if (status != INQ_OK || in.size == 0)
 			return status;
@@ -366,8 +389,8 @@ static enum inq_status unpack_all(ZSTD_DCtx *zstd, const struct inq_raw *raw, ui
 	return INQ_OK;
 }
 
-enum inq_status inq_frames_unpack(const struct inq_raw *raw, uint64_t limit, int *ret_fd, uint64_t *ret_size,
-				  struct inq_error *err)
+enum inq_status inq_frames_unpack(const struct inq_raw *raw, uint64_t limit, int *ret_fd,
+				  uint64_t *ret_size, struct inq_error *err)
 {
 	ZSTD_DCtx *zstd = ZSTD_createDCtx();
 	uint8_t *room = malloc(2 * UNPACK_CHUNK);

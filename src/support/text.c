@@ -6,16 +6,14 @@
 
 enum { REPLACEMENT = 0xfffd };
 
-/* The first and last of each run of code points that could steer a terminal or hide what is shown. */
+/* The first and last of each run of code points that could steer a terminal or hide what is shown.
+ */
 static const uint32_t steering[][2] = {
 	{0x00, 0x1f},     /* C0 */
 	{0x7f, 0x9f},     /* DEL, C1 */
 	{0x061c, 0x061c}, /* Arabic letter mark: bidirectional */
-	{0x200b, 0x200f},
-	{0x2028, 0x202e},
-	{0x2060, 0x2069},
-	{0xfeff, 0xfeff},
-	{0xfff9, 0xfffb}, /* interlinear annotation */
+	{0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x2069},
+	{0xfeff, 0xfeff}, {0xfff9, 0xfffb}, /* interlinear annotation */
 };
 
 static bool steers(uint32_t point)
@@ -27,14 +25,15 @@ static bool steers(uint32_t point)
 	return false;
 }
 
-/* Decode one code point; returns how many bytes it takes, 0 if they are not well-formed UTF-8 (Unicode 15, table 3-7:
- * no overlong forms, no surrogates, nothing above U+10FFFF). */
+/* Decode one code point; returns how many bytes it takes, 0 if they are not well-formed UTF-8
+ * (Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF). */
 static size_t decode(const uint8_t *bytes, size_t left, uint32_t *ret_point)
 {
 	static const struct {
 		uint8_t mask, lead;
 		uint32_t least;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	} forms[] = {
+		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 	uint32_t point;
 
 	for (size_t more = 0; more < 4; more++) {
@@ -48,7 +47,8 @@ static size_t decode(const uint8_t *bytes, size_t left, uint32_t *ret_point)
 				return 0;
 			point = point << 6 | (bytes[i] & 0x3f);
 		}
-		if (point < forms[more].least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+		if (point < forms[more].least || point > 0x10ffff ||
+		    (point >= 0xd800 && point <= 0xdfff))
 			return 0;
 		*ret_point = point;
 		return more + 1;
@@ -56,7 +56,8 @@ static size_t decode(const uint8_t *bytes, size_t left, uint32_t *ret_point)
 	return 0;
 }
 
-/* Write how one code point or one bad byte is shown into `to` (at least 12 bytes); returns how long that is. */
+/* Write how one code point or one bad byte is shown into `to` (at least 12 bytes); returns how long
+ * that is. */
 static size_t show(char *to, const uint8_t *bytes, size_t *ret_taken, size_t left)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -117,7 +118,8 @@ const char *inq_text_escape_to(char *to, size_t capacity, const char *text)
 			fits = filled;
 	}
 	if (at < size) {
-		/* Cut after a whole character, with room for the dots; a very small place has room for dots only. */
+		/* Cut after a whole character, with room for the dots; a very small place has room
+		 * for dots only. */
 		filled = fits;
 		for (int i = 0; i < 3 && filled + 1 < capacity; i++)
 			to[filled++] = '.';

@@ -33,7 +33,7 @@ static const char *type_name(uint16_t type)
 /* More than 65,534 program headers: their number stands in section 0's sh_info (gABI, e_phnum). */
 static enum inq_status extended_count(struct inq_file *file, struct header *header, struct inq_error *err)
 {
-	uint8_t raw[sizeof(Elf64_Shdr)];
+	uint8_t raw[sizeof(Elf64_Shdr)] = {0};
 	size_t size = header->word == 8 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
 	size_t at = header->word == 8 ? offsetof(Elf64_Shdr, sh_info) : offsetof(Elf32_Shdr, sh_info);
 	struct inq_cursor cursor = inq_cursor_make(raw, size, header->shoff, "section 0");

@@ -121,7 +121,7 @@ static void read_headers(struct look *look, struct image *ret)
 {
 	struct inq_cursor cursor = inq_cursor_make(look->page, look->have, 0, "ELF header");
 	size_t entry = look->word == 8 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-	uint64_t offset, first = UINT64_MAX, end = 0;
+	uint64_t offset, size, first = UINT64_MAX, end = 0;
 	uint8_t extra[HEADERS_READ_MAX], note[NOTES_MAX];
 	const uint8_t *headers;
 	size_t count, have = 0;
@@ -149,15 +149,16 @@ static void read_headers(struct look *look, struct image *ret)
 	if (first >= end)
 		return;
 	first &= ~(uint64_t)(PAGE - 1);
-	ret->size = end - first > UINT64_MAX - PAGE ? 0 : (end - first + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	size = end - first > UINT64_MAX - PAGE ? UINT64_MAX - PAGE : end - first;
+	ret->size = (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	for (size_t i = 0; i < count && !ret->id_size; i++) {
 		struct header header = header_at(headers, i, look->word);
-		size_t size = header.memory < NOTES_MAX ? (size_t)header.memory : NOTES_MAX;
 		const uint8_t *data;
 
 		if (header.type != PT_NOTE || header.vaddr < first)
 			continue;
-		data = bytes_at(look, header.vaddr - first, size, note, &have);
+		size = header.memory < NOTES_MAX ? header.memory : NOTES_MAX;
+		data = bytes_at(look, header.vaddr - first, (size_t)size, note, &have);
 		build_id_in(data, have, ret);
 	}
 }

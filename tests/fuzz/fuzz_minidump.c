@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Every accessor of the minidump reader on any bytes. The walk itself checks what the reader promises of memory
- * ranges. Compressed inputs are left out: what libFuzzer would find there is how large zeroes unpack.
+ * Every accessor of the minidump reader on any bytes. The walk itself checks what the reader
+ *promises of memory ranges. Compressed inputs are left out: what libFuzzer would find there is how
+ *large zeroes unpack.
  *
  *	make_minidump_seeds corpus && fuzz_minidump -max_len=65536 corpus
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Usage: make_minidump_seeds FOLDER: write one small dump a processor, system and byte order, and one of every list. */
+/* Usage: make_minidump_seeds FOLDER: write one small dump a processor, system and byte order, and
+ * one of every list. */
 #include "dump_builder.h"
 
 #include <fcntl.h>
@@ -18,7 +19,8 @@ static int save(const char *folder, const char *name, struct builder *builder)
 			*at = '-';
 	}
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	saved = fd >= 0 && write(fd, builder->bytes.data, builder->bytes.size) == (ssize_t)builder->bytes.size;
+	saved = fd >= 0 &&
+		write(fd, builder->bytes.data, builder->bytes.size) == (ssize_t)builder->bytes.size;
 	if (fd >= 0)
 		close(fd);
 	if (!saved)
@@ -121,7 +123,8 @@ int main(int argc, char **argv)
 	for (int big = 0; big < 2; big++) {
 		for (int flavour = 0; flavour < FLAVOURS; flavour++) {
 			build_whole(&builder, (enum flavour)flavour, big);
-			snprintf(name, sizeof(name), "%s%s", flavour_facts[flavour].name, big ? " big" : "");
+			snprintf(name, sizeof(name), "%s%s", flavour_facts[flavour].name,
+				 big ? " big" : "");
 			failed |= save(argv[1], name, &builder);
 		}
 	}
