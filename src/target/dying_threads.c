@@ -117,6 +117,10 @@ static void fill(struct inq_dying *dying, struct pair *pairs, size_t pair_count)
 		set_name(thread, pair->listed);
 		pair->listed = NULL;
 	}
+	/* Complete notes hold every living thread. What /proc lists beside them has exited: a main thread that
+	 * called pthread_exit() has neither registers nor stack, and readers stumble over such a thread. */
+	if (noted && !dying->core.problem[0])
+		return;
 	for (size_t i = 0; i < pair_count; i++) {
 		struct inq_thread *thread;
 
