@@ -42,6 +42,7 @@ class Row:
     options: typing.Mapping = dataclasses.field(default_factory=dict)
     suid_dumpable: int = 2
     skip: typing.Callable = lambda: None
+    own_pids: bool = False   # it runs in a pid namespace of its own
     wrapped: bool = False    # argv starts the crasher as a child, and says nothing by its own status
 
 
@@ -135,7 +136,7 @@ CRASHES = [
     Row("many-maps", ["{c}/crashme", "many-maps"], SEGV, "read_null"),
     Row("escapes", ["{c}/crashme", "escapes"], SEGV, "read_null"),
     Row("namespaces", ["unshare", "-pmf", "--mount-proc", "sh", "-c", "{c}/crashme threads; exit 0"], SEGV,
-        "read_null", image="{c}/crashme", wrapped=True),
+        "read_null", image="{c}/crashme", wrapped=True, own_pids=True),
     Row("setuid", ["{c}/setuid-me", "null-read"], SEGV, "read_null", image="{c}/setuid-me",
         prepare=copy_aside("setuid-me", 0o4755), options={"user": 65534, "group": 65534}),
 ]

@@ -58,6 +58,36 @@ def inline_group(frames):
     return [compare.plain(f.name) for f in frames if f.pc == frames[0].pc][:8]
 
 
+def as_in_dump(evidence):
+    """{thread id in the core: thread id in our dump}. The core numbers threads in the process's own pid
+    namespace, we number them as the host does; a thread is known by its stack and instruction pointers."""
+    by_gdb, _ = both(evidence)
+    if not evidence.row.own_pids:
+        return {tid: tid for tid in by_gdb.threads}
+    mark = lambda registers: (registers.get("rsp"), registers.get("rip"))
+    known = {mark(registers): tid for tid, registers in heard_lldb(evidence.dump).registers.items()}
+    return {tid: known.get(mark(registers), -tid) for tid, registers in by_gdb.registers.items()}
+
+
+def renamed(testimony, names):
+    """The testimony with other thread ids."""
+    other = judges.Testimony(testimony.who)
+    other.facts = testimony.facts
+    for tid in testimony.order:
+        other.add(names.get(tid, tid), testimony.threads[tid], testimony.registers[tid])
+    return other
+
+
+def both_as_in_dump(evidence):
+    names = as_in_dump(evidence)
+    return tuple(renamed(t, names) for t in both(evidence))
+
+
+@functools.lru_cache(maxsize=None)
+def heard_lldb(dump):
+    return judges.lldb(dump, 8)
+
+
 def is_kernels_core_good(row, context):
     """The ground to stand on: the judges see the crash that the row announces."""
     evidence = evidence_of(context, row)
@@ -73,7 +103,7 @@ def is_kernels_core_good(row, context):
 def frames_of_dump(row, context):
     evidence = dump_of(context, row)
     ours = inquest.testimony(context.tree, evidence.dump, evidence, row.limit)
-    same_as_judges(ours, evidence)
+    same_as_judges(ours, evidence, both_as_in_dump(evidence))
 
 
 def frames_of_core(row, context):
@@ -82,12 +112,12 @@ def frames_of_core(row, context):
     if lost:
         raise Skip(lost)
     ours = inquest.testimony(context.tree, evidence.core, evidence, row.limit)
-    same_as_judges(ours, evidence)
+    same_as_judges(ours, evidence, both(evidence))
 
 
-def same_as_judges(ours, evidence):
+def same_as_judges(ours, evidence, judged):
     row = evidence.row
-    by_gdb, by_elfutils = both(evidence)
+    by_gdb, by_elfutils = judged
     with collecting() as wrong:
         if ours.facts["crashed"] != by_gdb.order[0]:
             wrong.append("thread %s crashed, gdb says %s" % (ours.facts["crashed"], by_gdb.order[0]))
@@ -101,8 +131,8 @@ def lldb_reads_dump(row, context):
     evidence = dump_of(context, row)
     if not judges.lldb_program():
         raise Skip("no lldb here")
-    theirs = judges.lldb(evidence.dump, 8)
-    by_gdb, _ = both(evidence)
+    theirs = heard_lldb(evidence.dump)
+    by_gdb, by_elfutils = both_as_in_dump(evidence)
     with collecting() as wrong:
         if set(theirs.threads) != set(by_gdb.threads):
             wrong.append("lldb sees threads %s" % sorted(set(theirs.threads) ^ set(by_gdb.threads))[:5])
@@ -116,7 +146,7 @@ def lldb_reads_dump(row, context):
             if top and frames and frames[0].pc != top[0].pc:
                 wrong.append("thread %d: lldb's top frame is %#x, not %#x" % (tid, frames[0].pc, top[0].pc))
         crashed = theirs.threads.get(by_gdb.order[0], [])
-        wrong += same_top(crashed, [s.threads[by_gdb.order[0]] for s in both(evidence)], min(row.lldb_top, row.limit))
+        wrong += same_top(crashed, [s.threads[by_gdb.order[0]] for s in (by_gdb, by_elfutils)], min(row.lldb_top, row.limit))
         if row.at and crashed and row.lldb_top > 1:
             names = [compare.plain(f.name) for f in crashed if f.pc == crashed[0].pc]
             if not any(n and compare.plain(row.at) in n for n in names):
@@ -166,12 +196,14 @@ def breakpad_reads_dump(row, context):
         if address is not None and facts.get("address") != address:
             wrong.append("crash address %s, the kernel says %#x" % (facts.get("address"), address))
         tids = listed.facts["tids"]
+        names = as_in_dump(evidence)
+        expected = [names.get(tid, tid) for tid in core.tids]
         if facts.get("thread") is None or facts["thread"] >= len(tids):
             wrong.append("crashing thread has index %s of %d" % (facts.get("thread"), len(tids)))
-        elif tids[facts["thread"]] != core.tids[0]:
-            wrong.append("thread %d crashed, the core says %d" % (tids[facts["thread"]], core.tids[0]))
-        if set(core.tids) - set(tids):
-            wrong.append("threads missing: %s" % sorted(set(core.tids) - set(tids))[:5])
+        elif tids[facts["thread"]] != expected[0]:
+            wrong.append("thread %d crashed, the core says %d" % (tids[facts["thread"]], expected[0]))
+        if set(expected) != set(tids):
+            wrong.append("threads differ: %s" % sorted(set(expected) ^ set(tids))[:5])
         wrong += same_modules(core, facts["modules"])
 
 
