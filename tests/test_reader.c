@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 /* What is open in a test. */
 struct opened {
@@ -523,6 +524,83 @@ Test(reader, refuses_more_threads_than_its_limit)
 	close_all(&o, &builder);
 }
 
+typedef enum inq_status (*ask)(struct inq_dump *dump, size_t *ret_lost, struct inq_error *err);
+
+#define ASK(noun)                                                                                  \
+	static enum inq_status ask_##noun(struct inq_dump *dump, size_t *ret_lost,                 \
+					  struct inq_error *err)                                   \
+	{                                                                                          \
+		const struct inq_dump_##noun *list = NULL;                                         \
+		enum inq_status status = inq_dump_##noun(dump, &list, err);                        \
+                                                                                                   \
+		*ret_lost = list ? list->lost : 0;                                                 \
+		return status;                                                                     \
+	}
+
+ASK(threads)
+ASK(thread_names)
+ASK(thread_infos)
+ASK(modules)
+ASK(unloaded)
+ASK(memory)
+ASK(memory_infos)
+ASK(handles)
+
+/* Every list at its limit and one beyond. The stream claims all the room that it needs; the file
+ * ends behind its head, so that at the limit everything is lost and nothing is wrong with the
+ * count. */
+Test(reader, accepts_each_list_at_its_limit_and_none_beyond)
+{
+	static const struct {
+		uint32_t type, header, entry;
+		unsigned count_at, count_size;
+		uint64_t limit;
+		ask ask;
+	} cases[] = {
+		{MD_STREAM_THREAD_LIST, 0, 0, 0, 4, MD_MAX_THREADS, ask_threads},
+		{MD_STREAM_THREAD_EX_LIST, 0, 0, 0, 4, MD_MAX_THREADS, ask_threads},
+		{MD_STREAM_THREAD_NAMES, 0, 0, 0, 4, MD_MAX_THREADS, ask_thread_names},
+		{MD_STREAM_THREAD_INFO_LIST, 12, 64, 8, 4, MD_MAX_THREADS, ask_thread_infos},
+		{MD_STREAM_MODULE_LIST, 0, 0, 0, 4, MD_MAX_MODULES, ask_modules},
+		{MD_STREAM_UNLOADED_MODULE_LIST, 12, 24, 8, 4, MD_MAX_UNLOADED_MODULES,
+		 ask_unloaded},
+		{MD_STREAM_MEMORY_LIST, 0, 0, 0, 4, MD_MAX_MEMORY_RANGES, ask_memory},
+		{MD_STREAM_MEMORY64_LIST, 0, 0, 0, 8, MD_MAX_MEMORY_RANGES, ask_memory},
+		{MD_STREAM_MEMORY_INFO_LIST, 16, 48, 8, 8, MD_MAX_MEMORY_INFOS, ask_memory_infos},
+		{MD_STREAM_HANDLE_DATA, 16, 40, 8, 4, MD_MAX_HANDLES, ask_handles},
+	};
+
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		bool beyond = i % 2;
+		uint64_t count = cases[i / 2].limit + beyond;
+		struct builder builder;
+		struct opened o;
+		size_t lost = 0;
+		uint32_t at;
+
+		builder_init(&builder, false, 1);
+		begin_stream(&builder, cases[i / 2].type);
+		at = builder_at(&builder);
+		put_zeroes(&builder, 16);
+		patch32(&builder, at, cases[i / 2].header);
+		patch32(&builder, at + 4, cases[i / 2].entry);
+		if (cases[i / 2].count_size == 8)
+			patch64(&builder, at + cases[i / 2].count_at, count);
+		else
+			patch32(&builder, at + cases[i / 2].count_at, (uint32_t)count);
+		end_stream(&builder);
+		builder.streams[0].size = 0xffffffff;
+		open_built(&o, &builder);
+		cr_assert_eq(cases[i / 2].ask(o.dump, &lost, &o.err), beyond ? INQ_LIMIT : INQ_OK,
+			     "case %zu: %s", i, o.err.text);
+		/* One small entry may fit into the 16 bytes. */
+		cr_assert(beyond ? lost == 0 : lost == count || lost == count - 1, "case %zu: %zu",
+			  i, lost);
+		cr_assert(!beyond || strstr(o.err.text, ", at most "), "%s", o.err.text);
+		close_all(&o, &builder);
+	}
+}
+
 Test(reader, keeps_the_threads_before_the_files_end)
 {
 	struct builder builder;
@@ -781,6 +859,36 @@ Test(reader, bounds_the_memory_that_aliased_strings_can_take)
 	cr_assert_eq(inq_dump_modules(o.dump, &modules, &o.err), INQ_LIMIT);
 	cr_assert(strstr(o.err.text, "it needs more than the 0x"), "%s", o.err.text);
 	cr_assert_null(modules);
+	close_all(&o, &builder);
+}
+
+Test(reader, bounds_its_memory_by_what_a_compressed_file_takes_on_disk)
+{
+	enum { REGIONS = 800000 }; /* 38 MiB of zeroes, a few KiB compressed */
+	struct builder builder;
+	struct opened o;
+	struct inq_buffer packed = {0};
+	const struct inq_dump_memory_infos *infos = NULL;
+
+	builder_init(&builder, false, 1);
+	begin_stream(&builder, MD_STREAM_MEMORY_INFO_LIST);
+	put32(&builder, 16);
+	put32(&builder, 48);
+	put64(&builder, REGIONS);
+	put_zeroes(&builder, (size_t)REGIONS * 48);
+	end_stream(&builder);
+	builder_finish(&builder);
+	inq_buffer_extend(&packed, ZSTD_compressBound(builder.bytes.size));
+	packed.size = ZSTD_compress(packed.data, packed.size, builder.bytes.data,
+				    builder.bytes.size, 1);
+	cr_assert_eq(try_open(&o, packed.data, packed.size), INQ_OK, "%s", o.err.text);
+	cr_assert_eq(inq_dump_memory_infos(o.dump, &infos, &o.err), INQ_LIMIT);
+	inq_buffer_done(&packed);
+	inq_dump_close(o.dump);
+	inq_file_close(o.file);
+	open_built(&o, &builder);
+	cr_assert_eq(inq_dump_memory_infos(o.dump, &infos, &o.err), INQ_OK, "%s", o.err.text);
+	cr_assert_eq(infos->count, REGIONS);
 	close_all(&o, &builder);
 }
 

@@ -21,8 +21,10 @@ struct arena_chunk {
 
 static bool take(struct inq_dump *dump, size_t size)
 {
-	if (size > dump->budget - dump->used)
+	if (size > dump->budget - dump->used) {
+		dump->refused = true;
 		return false;
+	}
 	dump->used += size;
 	return true;
 }
@@ -68,9 +70,7 @@ void *inq_dump_alloc(struct inq_dump *dump, size_t count, size_t size)
 
 enum inq_status inq_dump_no_room(const struct inq_dump *dump, struct inq_error *err)
 {
-	/* Near its budget it is the file that asks too much, and not the machine that has too
-	 * little. */
-	if (dump->used > dump->budget / 2)
+	if (dump->refused)
 		return inq_fail(err, INQ_LIMIT,
 				"it needs more than the 0x%llx bytes of memory that a file of this "
 				"size may",

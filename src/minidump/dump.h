@@ -54,6 +54,7 @@ struct inq_dump {
 	struct arena_chunk *arena;
 	uint64_t used;             /* bytes of the arena and of temporary memory */
 	uint64_t budget;           /* what `used` may be */
+	bool refused;              /* for the budget, not for want of memory */
 	struct inq_buffer scratch; /* bytes of the string that is being read */
 	struct {
 		uint64_t key; /* rva << 1 | is it UTF-8; 0: empty */

@@ -13,7 +13,8 @@ static void mark_cut(struct inq_error *err)
 }
 
 /* Format at an offset of the text; returns the text's new length. */
-static size_t put(struct inq_error *err, size_t at, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static size_t put(struct inq_error *err, size_t at,
+							const char *format, va_list args)
 {
 	int wanted = vsnprintf(err->text + at, sizeof(err->text) - at, format, args);
 
