@@ -23,8 +23,9 @@ static bool is_candidate(struct walk *walk, const struct inq_frame *frame, uint6
 	uint64_t address = walk_strip(walk, raw);
 	struct arch_call call;
 
-	if (!walk_is_code(walk, address & ~(uint64_t)walk->arch->thumb))
+	if (!walk_is_code(walk, address & ~(uint64_t)walk->arch->thumb) || walk->budget < WALK_CANDIDATE_COST)
 		return false;
+	walk->budget -= WALK_CANDIDATE_COST;
 	switch (walk_call_before(walk, address, &call)) {
 	case CALL_NO:
 		return false;

@@ -354,6 +354,9 @@ enum inq_status table_row(struct inq_unwinder *unwinder, const struct arch *arch
 		return INQ_NO_MEMORY;
 	slot = &unwinder->rows[(vaddr ^ vaddr >> 7 ^ (uintptr_t)table >> 6) & (ROW_CACHE - 1)];
 	if (slot->table != table || slot->vaddr != vaddr) {
+		if (*budget < WALK_ROW_COST)
+			return INQ_LIMIT;
+		*budget -= WALK_ROW_COST;
 		slot->table = table;
 		slot->vaddr = vaddr;
 		slot->found = false;

@@ -12,7 +12,7 @@
 enum {
 	MEMORY_PAGE = 4096,   /* bytes that are cached together */
 	MEMORY_PAGES = 128,   /* power of two */
-	ROW_CACHE = 128,      /* power of two: rows of addresses, for recursion */
+	ROW_CACHE = 512,      /* power of two: rows of addresses, for recursion; touched when used */
 	ENTRY_BUCKETS = 256,  /* power of two: CIEs and FDEs that were read */
 	ENTRY_MAX_KEPT = 2 << 20, /* bytes of them before all are forgotten */
 	EXPRESSION_BUDGET = 4096, /* operations of one; a signal frame's or a linkage table's has some 10 */
@@ -23,8 +23,15 @@ enum {
 	FP_MAX_FRAME = 16 << 20,  /* bytes between sp and a frame pointer that is believed without knowing the stack */
 };
 
-#define WALK_BUDGET (4u << 20)  /* CFI and expression operations, and scanned words, of one walk */
-#define WALK_FRAME_BUDGET 256u /* more for each frame: recursion is deep, its rows are cached */
+/*
+ * What a walk may cost, in units of some nanoseconds: CFI and expression operations and scanned words are one,
+ * looking up a row that is not cached and reading the code before a candidate are some. A hostile image and
+ * stack get about half a second; honest recursion, whose rows are cached, goes on as deep as it is.
+ */
+#define WALK_BUDGET (1u << 20)
+#define WALK_FRAME_BUDGET 16u /* more for each frame */
+#define WALK_ROW_COST 64u
+#define WALK_CANDIDATE_COST 16u
 
 /* --- memory.c: reads through a cache of pages --------------------------------------------------------- */
 
