@@ -11,7 +11,8 @@
 #include <sys/procfs.h>
 #include <unistd.h>
 
-void core_segment(struct core_builder *core, uint64_t base, uint64_t size, uint64_t file_size, uint32_t flags)
+void core_segment(struct core_builder *core, uint64_t base, uint64_t size, uint64_t file_size,
+		  uint32_t flags)
 {
 	Elf64_Phdr phdr = {
 		.p_type = PT_LOAD,
@@ -37,10 +38,12 @@ void core_note(struct core_builder *core, uint32_t type, const void *bytes, size
 	inq_buffer_extend(&core->notes, -size & 3);
 }
 
-void core_thread(struct core_builder *core, uint32_t tid, uint64_t pc, uint64_t sp, uint64_t fs_base)
+void core_thread(struct core_builder *core, uint32_t tid, uint64_t pc, uint64_t sp,
+		 uint64_t fs_base)
 {
 	struct elf_prstatus status = {.pr_pid = (pid_t)tid, .pr_cursig = SIGSEGV};
-	struct user_regs_struct registers = {.rip = pc, .rsp = sp, .fs_base = fs_base, .rbx = 0xb0b};
+	struct user_regs_struct registers = {
+		.rip = pc, .rsp = sp, .fs_base = fs_base, .rbx = 0xb0b};
 	uint8_t fp[512] = {0}, xstate[2696] = {0};
 
 	memcpy(&status.pr_reg, &registers, sizeof(registers));
@@ -65,7 +68,8 @@ void core_finish(struct core_builder *core, struct inq_buffer *ret)
 {
 	uint32_t count = core->segment_count + 1;
 	Elf64_Ehdr header = {
-		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			    EV_CURRENT},
 		.e_type = ET_CORE,
 		.e_machine = EM_X86_64,
 		.e_version = EV_CURRENT,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * The front part of an x86-64 ELF core as the kernel pipes it, made of what a test says. Segments, then threads
- * (the notes of the process go with the first), then core_finish().
+ * The front part of an x86-64 ELF core as the kernel pipes it, made of what a test says. Segments,
+ * then threads (the notes of the process go with the first), then core_finish().
  */
 #ifndef TESTS_CORE_BUILDER_H
 #define TESTS_CORE_BUILDER_H
@@ -16,11 +16,14 @@ struct core_builder {
 	uint32_t thread_count;
 };
 
-void core_segment(struct core_builder *core, uint64_t base, uint64_t size, uint64_t file_size, uint32_t flags);
+void core_segment(struct core_builder *core, uint64_t base, uint64_t size, uint64_t file_size,
+		  uint32_t flags);
 void core_note(struct core_builder *core, uint32_t type, const void *bytes, size_t size);
 
-/* NT_PRSTATUS, NT_PRFPREG and an NT_X86_XSTATE of 2.7 KiB; the first thread gets a siginfo of `signal` at `address`. */
-void core_thread(struct core_builder *core, uint32_t tid, uint64_t pc, uint64_t sp, uint64_t fs_base);
+/* NT_PRSTATUS, NT_PRFPREG and an NT_X86_XSTATE of 2.7 KiB; the first thread gets a siginfo of
+ * `signal` at `address`. */
+void core_thread(struct core_builder *core, uint32_t tid, uint64_t pc, uint64_t sp,
+		 uint64_t fs_base);
 void core_siginfo(struct core_builder *core, int signal, int code, uint64_t address);
 
 /* The bytes: header, program headers (with PN_XNUM where the kernel has it), notes. */

@@ -11,8 +11,8 @@ static struct fake_target *fake_of(struct inq_target *target)
 	return (struct fake_target *)target;
 }
 
-static enum inq_status fake_threads(struct inq_target *self, const struct inq_thread **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status fake_threads(struct inq_target *self, const struct inq_thread **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	(void)err;
 	*ret = fake_of(self)->threads;
@@ -29,8 +29,8 @@ static enum inq_status fake_context(struct inq_target *self, size_t index, struc
 	return INQ_OK;
 }
 
-static enum inq_status fake_regions(struct inq_target *self, const struct inq_region **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status fake_regions(struct inq_target *self, const struct inq_region **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	(void)err;
 	*ret = fake_of(self)->regions;
@@ -38,8 +38,8 @@ static enum inq_status fake_regions(struct inq_target *self, const struct inq_re
 	return INQ_OK;
 }
 
-static enum inq_status fake_memory(struct inq_target *self, const struct inq_range **ret, size_t *ret_count,
-				   struct inq_error *err)
+static enum inq_status fake_memory(struct inq_target *self, const struct inq_range **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
 	(void)err;
 	*ret = fake_of(self)->memory;
@@ -62,8 +62,8 @@ static size_t readable(const struct fake_target *fake, uint64_t address, size_t 
 	return 0;
 }
 
-static enum inq_status fake_read(struct inq_target *self, uint64_t address, void *to, size_t size, size_t *ret_done,
-				 struct inq_error *err)
+static enum inq_status fake_read(struct inq_target *self, uint64_t address, void *to, size_t size,
+				 size_t *ret_done, struct inq_error *err)
 {
 	struct fake_target *fake = fake_of(self);
 
@@ -99,8 +99,8 @@ static enum inq_status fake_exception_context(struct inq_target *self, struct in
 	return INQ_OK;
 }
 
-static enum inq_status fake_modules(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status fake_modules(struct inq_target *self, const struct inq_module **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	if (fake_of(self)->modules_damaged)
 		return inq_fail(err, INQ_BAD_DATA, "the list is torn");
@@ -109,14 +109,16 @@ static enum inq_status fake_modules(struct inq_target *self, const struct inq_mo
 	return INQ_OK;
 }
 
-static enum inq_status fake_process(struct inq_target *self, const struct inq_process **ret, struct inq_error *err)
+static enum inq_status fake_process(struct inq_target *self, const struct inq_process **ret,
+				    struct inq_error *err)
 {
 	(void)err;
 	*ret = &fake_of(self)->process;
 	return INQ_OK;
 }
 
-static enum inq_status fake_system(struct inq_target *self, const struct inq_system **ret, struct inq_error *err)
+static enum inq_status fake_system(struct inq_target *self, const struct inq_system **ret,
+				   struct inq_error *err)
 {
 	(void)err;
 	*ret = &fake_of(self)->system;
@@ -170,11 +172,12 @@ void fake_init(struct fake_target *fake)
 		.version = "Linux 6.1.0 x86_64",
 		.distribution = "",
 	};
-	fake->process = (struct inq_process){.pid = 4711, .program = "fake", .executable = "/fake", .arguments = ""};
+	fake->process = (struct inq_process){
+		.pid = 4711, .program = "fake", .executable = "/fake", .arguments = ""};
 }
 
-struct inq_region *fake_region(struct fake_target *fake, uint64_t base, uint64_t size, const char *protection,
-			       const char *name)
+struct inq_region *fake_region(struct fake_target *fake, uint64_t base, uint64_t size,
+			       const char *protection, const char *name)
 {
 	struct inq_region *region = &fake->regions[fake->region_count];
 
@@ -192,10 +195,12 @@ struct inq_region *fake_region(struct fake_target *fake, uint64_t base, uint64_t
 size_t fake_thread(struct fake_target *fake, uint32_t tid, uint64_t pc, uint64_t sp)
 {
 	size_t index = fake->thread_count++;
-	struct md_context_amd64 registers = {.context_flags = MD_CONTEXT_AMD64_FULL, .rip = pc, .rsp = sp};
+	struct md_context_amd64 registers = {
+		.context_flags = MD_CONTEXT_AMD64_FULL, .rip = pc, .rsp = sp};
 
 	assert(index < FAKE_MAX);
-	fake->threads[index] = (struct inq_thread){.tid = tid, .has_context = true, .crashed = index == 0};
+	fake->threads[index] =
+		(struct inq_thread){.tid = tid, .has_context = true, .crashed = index == 0};
 	fake->contexts[index].machine = INQ_MACHINE_AMD64;
 	fake->contexts[index].size = sizeof(registers);
 	memcpy(fake->contexts[index].raw, &registers, sizeof(registers));

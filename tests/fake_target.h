@@ -2,8 +2,8 @@
 /**
  * A target made of what a test says: regions, threads and their registers, a few bytes of memory.
  *
- * Memory of readable regions is zero but for what fake_poke() put there; FAKE_HOLE regions are listed as readable
- * and fail when they are read. Limits are small and asserted.
+ * Memory of readable regions is zero but for what fake_poke() put there; FAKE_HOLE regions are
+ * listed as readable and fail when they are read. Limits are small and asserted.
  */
 #ifndef TESTS_FAKE_TARGET_H
 #define TESTS_FAKE_TARGET_H
@@ -39,8 +39,8 @@ struct fake_target {
 void fake_init(struct fake_target *fake);
 
 /* In ascending order. protection: "r-x"; "---" makes memory that is not readable. */
-struct inq_region *fake_region(struct fake_target *fake, uint64_t base, uint64_t size, const char *protection,
-			       const char *name);
+struct inq_region *fake_region(struct fake_target *fake, uint64_t base, uint64_t size,
+			       const char *protection, const char *name);
 
 /* A thread with these registers; returns its index. */
 size_t fake_thread(struct fake_target *fake, uint32_t tid, uint64_t pc, uint64_t sp);

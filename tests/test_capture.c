@@ -40,7 +40,8 @@ static void start(void)
 	fake_thread(&fake, 11, CODE + 0x1000, STACK + 0x1000);
 	fake_poke(&fake, STACK + 0x1000, 0x1122334455667788);
 	strcpy(fake.threads[0].name, "first");
-	fake.exception = (struct inq_exception){.tid = 11, .code = SIGSEGV, .flags = 1, .address = 0xbad0};
+	fake.exception =
+		(struct inq_exception){.tid = 11, .code = SIGSEGV, .flags = 1, .address = 0xbad0};
 	fake.exception_context = fake.contexts[0];
 	cr_assert_eq(inq_veil_new(&fake.target, &everything, &veil, &err), INQ_OK, "%s", err.text);
 	fd = memfd_create("dump", MFD_CLOEXEC);
@@ -56,7 +57,7 @@ static void end(void)
 
 TestSuite(capture, .init = start, .fini = end);
 
-/* --- reading what was written, by offsets alone ----------------------------------------------------- */
+/* --- reading what was written, by offsets alone ---------------------------------------------- */
 
 static void slurp(void)
 {
@@ -83,7 +84,8 @@ static bool find(uint32_t type, struct md_location *ret)
 	memcpy(&header, at(0, sizeof(header)), sizeof(header));
 	cr_assert_eq(header.signature, MD_SIGNATURE);
 	for (uint32_t i = 0; i < header.stream_count; i++) {
-		memcpy(&entry, at(header.directory_rva + i * sizeof(entry), sizeof(entry)), sizeof(entry));
+		memcpy(&entry, at(header.directory_rva + i * sizeof(entry), sizeof(entry)),
+		       sizeof(entry));
 		if (entry.type != type)
 			continue;
 		at(entry.location.rva, entry.location.size);
@@ -156,7 +158,7 @@ static void capture(const struct inq_capture_hooks *hooks)
 	slurp();
 }
 
-/* --- hooks ------------------------------------------------------------------------------------------ */
+/* --- hooks ----------------------------------------------------------------------------------- */
 
 struct witness {
 	unsigned calls;
@@ -181,7 +183,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* --- what is in a dump ------------------------------------------------------------------------------ */
+/* --- what is in a dump ----------------------------------------------------------------------- */
 
 Test(capture, writes_threads_with_their_registers_and_stacks)
 {
@@ -233,7 +235,8 @@ Test(capture, writes_system_and_process)
 	cr_assert_eq(system.architecture, MD_ARCH_AMD64);
 	cr_assert_eq(system.platform, MD_PLATFORM_LINUX);
 	cr_assert_eq(system.processors, 255, "300 do not fit");
-	memcpy(&misc, at(stream(MD_STREAM_MISC_INFO).rva, MD_MISC_INFO_SIZE_2), MD_MISC_INFO_SIZE_2);
+	memcpy(&misc, at(stream(MD_STREAM_MISC_INFO).rva, MD_MISC_INFO_SIZE_2),
+	       MD_MISC_INFO_SIZE_2);
 	cr_assert_eq(misc.size, MD_MISC_INFO_SIZE_2);
 	cr_assert_eq(misc.process_id, 4711);
 	cr_assert_eq(misc.process_create_time, 77);
@@ -246,7 +249,8 @@ Test(capture, lets_the_exception_share_its_threads_context)
 	struct md_exception_stream exception;
 
 	capture(NULL);
-	memcpy(&exception, at(stream(MD_STREAM_EXCEPTION).rva, sizeof(exception)), sizeof(exception));
+	memcpy(&exception, at(stream(MD_STREAM_EXCEPTION).rva, sizeof(exception)),
+	       sizeof(exception));
 	cr_assert_eq(exception.thread_id, 11);
 	cr_assert_eq(exception.exception.code, SIGSEGV);
 	cr_assert_eq(exception.exception.flags, 1);
@@ -266,7 +270,8 @@ Test(capture, names_who_sent_the_signal)
 	fake.exception.has_siginfo = true;
 	fake.exception.flags = (uint32_t)SI_USER;
 	capture(NULL);
-	memcpy(&exception, at(stream(MD_STREAM_EXCEPTION).rva, sizeof(exception)), sizeof(exception));
+	memcpy(&exception, at(stream(MD_STREAM_EXCEPTION).rva, sizeof(exception)),
+	       sizeof(exception));
 	cr_assert_eq(exception.exception.parameter_count, 3);
 	cr_assert_eq(exception.exception.parameters[0], (uint32_t)SI_USER);
 	cr_assert_eq(exception.exception.parameters[1], 99);
@@ -280,7 +285,8 @@ Test(capture, puts_the_program_first_and_its_build_id_beside_it)
 
 	fake.module_count = 3;
 	fake.modules[0] = (struct inq_module){.base = 0x1000, .size = 1, .path = "/lib/a"};
-	fake.modules[1] = (struct inq_module){.base = 0x2000, .size = 2, .path = "/bin/main", .main = true};
+	fake.modules[1] =
+		(struct inq_module){.base = 0x2000, .size = 2, .path = "/bin/main", .main = true};
 	fake.modules[1].debug_kind = INQ_DEBUG_BUILD_ID;
 	fake.modules[1].id_size = 3;
 	memcpy(fake.modules[1].id, "\xab\xcd\xef", 3);
@@ -330,7 +336,8 @@ Test(capture, describes_the_whole_address_space_with_F)
 	memcpy(&head, at(list.rva, sizeof(head)), sizeof(head));
 	cr_assert_eq(head.count, 7, "three mappings and the gaps around them");
 	for (uint64_t i = 0; i < head.count; i++) {
-		memcpy(&entry, at(list.rva + sizeof(head) + i * sizeof(entry), sizeof(entry)), sizeof(entry));
+		memcpy(&entry, at(list.rva + sizeof(head) + i * sizeof(entry), sizeof(entry)),
+		       sizeof(entry));
 		cr_assert_eq(entry.base, next);
 		next = entry.base + entry.size;
 	}
@@ -338,7 +345,7 @@ Test(capture, describes_the_whole_address_space_with_F)
 	cr_assert_str_eq(info().options, "mF");
 }
 
-/* --- letting the process go ------------------------------------------------------------------------- */
+/* --- letting the process go ------------------------------------------------------------------ */
 
 Test(capture, lets_the_process_go_before_a_byte_is_written)
 {
@@ -419,7 +426,7 @@ Test(capture, leaves_no_signature_when_a_write_fails)
 	cr_assert_neq(memcmp(file.data, "MDMP", 4), 0);
 }
 
-/* --- what goes wrong -------------------------------------------------------------------------------- */
+/* --- what goes wrong ------------------------------------------------------------------------- */
 
 Test(capture, goes_on_without_a_stream_that_fails)
 {
@@ -495,7 +502,7 @@ Test(capture, of_a_target_that_knows_nothing_is_a_dump)
 	cr_assert_eq(report.threads, 0);
 }
 
-/* --- the veil --------------------------------------------------------------------------------------- */
+/* --- the veil -------------------------------------------------------------------------------- */
 
 Test(capture, refuses_a_veil_that_shows_more_than_the_letters_allow)
 {
@@ -525,9 +532,11 @@ Test(veil, refuses_filters_that_it_cannot_apply)
 	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
 		struct inq_veil *none = NULL;
 
-		cr_assert_eq(inq_veil_new(&fake.target, &policies[i], &none, &err), INQ_UNSUPPORTED);
+		cr_assert_eq(inq_veil_new(&fake.target, &policies[i], &none, &err),
+			     INQ_UNSUPPORTED);
 		cr_assert_null(none);
-		cr_assert_not_null(strstr(err.text, i == 1 ? "R: this version cannot" : "r: this version cannot"));
+		cr_assert_not_null(strstr(err.text, i == 1 ? "R: this version cannot"
+							   : "r: this version cannot"));
 	}
 }
 

@@ -219,7 +219,8 @@ Test(dying, pairs_by_the_namespaces_own_numbers_where_they_are_listed)
 Test(dying, gives_no_name_rather_than_a_wrong_one)
 {
 	/* Four listed, two in the notes: the order of creation tells nothing. */
-	const struct inq_dying_thread listed[] = {{100, 0, "a"}, {102, 0, "b"}, {103, 0, "c"}, {104, 0, "d"}};
+	const struct inq_dying_thread listed[] = {
+		{100, 0, "a"}, {102, 0, "b"}, {103, 0, "c"}, {104, 0, "d"}};
 	const struct inq_thread *threads;
 	size_t count;
 
@@ -270,7 +271,9 @@ Test(dying, says_that_a_pipe_holds_no_core)
 {
 	struct inq_buffer bytes = {0};
 
-	inq_buffer_puts(&bytes, "#!/bin/sh\necho this is no core but long enough to be taken for a header\n");
+	inq_buffer_puts(
+		&bytes,
+		"#!/bin/sh\necho this is no core but long enough to be taken for a header\n");
 	cr_assert_eq(open_cut(bytes.size, &bytes), INQ_OK, "%s", err.text);
 	cr_assert_str_eq(warning(0), "what the kernel wrote is not a little-endian ELF core");
 	inq_buffer_done(&bytes);
@@ -289,7 +292,8 @@ Test(dying, keeps_what_came_before_a_note_that_lies)
 	cr_assert_eq(inq_target_threads(target, &threads, &count, &err), INQ_OK);
 	cr_assert_eq(count, 1);
 	cr_assert(threads[0].has_context);
-	cr_assert_not_null(strstr(warning(0), "notes make no sense at offset 0x"), "%s", warning(0));
+	cr_assert_not_null(strstr(warning(0), "notes make no sense at offset 0x"), "%s",
+			   warning(0));
 }
 
 Test(dying, counts_more_program_headers_than_the_elf_header_can)
@@ -301,7 +305,8 @@ Test(dying, counts_more_program_headers_than_the_elf_header_can)
 		core_segment(&core, 0x10000000000 + i * 2 * PAGE, PAGE, PAGE, PF_R | PF_W);
 	source.texts[INQ_DYING_MAPS] = (struct inq_dying_bytes){0};
 	/* Ascending, as the kernel has them. */
-	memmove(core.segments.data, core.segments.data + 9 * sizeof(Elf64_Phdr), 70000 * sizeof(Elf64_Phdr));
+	memmove(core.segments.data, core.segments.data + 9 * sizeof(Elf64_Phdr),
+		70000 * sizeof(Elf64_Phdr));
 	core.segments.size = 70000 * sizeof(Elf64_Phdr);
 	core.segment_count = 70000;
 	crashed_thread();
@@ -363,7 +368,8 @@ Test(dying, keeps_little_of_ten_thousand_threads)
 	cr_assert_eq(inq_target_context(target, 9999, &context, &err), INQ_OK);
 	cr_assert_eq(inq_context_pc(&context), CODE + 9999);
 #ifndef __SANITIZE_ADDRESS__
-	cr_assert_lt(peak_kib() - before, 40 << 10, "36 MB of notes went by, 13 MB of contexts stay");
+	cr_assert_lt(peak_kib() - before, 40 << 10,
+		     "36 MB of notes went by, 13 MB of contexts stay");
 #endif
 	(void)before;
 }
@@ -374,7 +380,8 @@ Test(dying, reads_what_the_kernel_would_dump_and_unwritten_code)
 
 	crashed_thread();
 	open_all();
-	cr_assert_eq(inq_target_read_all(target, STACK, text, sizeof(text), &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_target_read_all(target, STACK, text, sizeof(text), &err), INQ_OK, "%s",
+		     err.text);
 	cr_assert_eq(memcmp(text, "stack!", 6), 0);
 	cr_assert(can_read(CODE), "the page of the ELF header");
 	cr_assert(can_read(CODE + PAGE), "code that the filter leaves out");
@@ -406,7 +413,8 @@ Test(dying, does_not_cross_from_readable_memory_into_what_must_not_be_dumped)
 
 	crashed_thread();
 	open_all();
-	cr_assert_eq(inq_target_read(target, CODE + PAGE, bytes, sizeof(bytes), &done, &err), INQ_OK);
+	cr_assert_eq(inq_target_read(target, CODE + PAGE, bytes, sizeof(bytes), &done, &err),
+		     INQ_OK);
 	cr_assert_eq(done, PAGE);
 }
 
@@ -431,9 +439,10 @@ static void filter_nothing(void)
 
 Test(dying, asks_smaps_where_the_filter_leaves_stacks_out)
 {
-	source.smaps_fd = smaps_file("00500000-00501000 rw-p 00000000 00:00 0 [heap]\nRss: 4 kB\nVmFlags: rd wr dd \n"
-				     "7ffc00000000-7ffc00004000 rw-p 00000000 00:00 0 [stack]\nRss: 4 kB\n"
-				     "VmFlags: rd wr mr mw me gd ac \n");
+	source.smaps_fd = smaps_file(
+		"00500000-00501000 rw-p 00000000 00:00 0 [heap]\nRss: 4 kB\nVmFlags: rd wr dd \n"
+		"7ffc00000000-7ffc00004000 rw-p 00000000 00:00 0 [stack]\nRss: 4 kB\n"
+		"VmFlags: rd wr mr mw me gd ac \n");
 	filter_nothing();
 	crashed_thread();
 	open_all();
@@ -455,7 +464,8 @@ Test(dying, reads_no_stack_that_nobody_allows)
 
 Test(dying, does_not_read_smaps_when_the_program_headers_tell)
 {
-	source.smaps_fd = smaps_file("7ffc00000000-7ffc00004000 rw-p 00000000 00:00 0 [stack]\nVmFlags: dd \n");
+	source.smaps_fd = smaps_file(
+		"7ffc00000000-7ffc00004000 rw-p 00000000 00:00 0 [stack]\nVmFlags: dd \n");
 	crashed_thread();
 	open_all();
 	cr_assert(can_read(STACK));
@@ -468,7 +478,8 @@ Test(dying, says_once_that_the_process_is_gone)
 	uint8_t byte;
 	size_t done;
 
-	cr_assert_eq(ftruncate(source.mem_fd, 0), 0); /* /proc/PID/mem of a gone process reads as empty */
+	cr_assert_eq(ftruncate(source.mem_fd, 0),
+		     0); /* /proc/PID/mem of a gone process reads as empty */
 	crashed_thread();
 	open_all();
 	cr_assert_eq(inq_target_read(target, STACK, &byte, 1, &done, &err), INQ_FAULT);
@@ -491,7 +502,8 @@ Test(dying, reads_nothing_after_release)
 Test(dying, takes_numbers_from_behind_the_name_only)
 {
 	const struct inq_process *process;
-	char stat[] = "100 (a) R 1 (x) S 77 100 100 0 -1 4194304 1 2 3 4 250 50 0 0 20 0 1 0 9900 1 2\n";
+	char stat[] =
+		"100 (a) R 1 (x) S 77 100 100 0 -1 4194304 1 2 3 4 250 50 0 0 20 0 1 0 9900 1 2\n";
 
 	source.texts[INQ_DYING_STAT] = bytes_of(stat);
 	source.texts[INQ_DYING_UPTIME] = bytes_of("1000.50 1.00\n");
@@ -523,7 +535,10 @@ Test(dying, falls_back_on_the_kernels_arguments_for_the_signal)
 Test(dying, lists_mappings_of_the_core_where_proc_has_none)
 {
 	/* NT_FILE: count, page size, (start, end, page offset), names. */
-	struct { uint64_t head[2], file[3]; char name[8]; } files = {{1, PAGE}, {CODE, CODE + 3 * PAGE, 0}, "/bin/x"};
+	struct {
+		uint64_t head[2], file[3];
+		char name[8];
+	} files = {{1, PAGE}, {CODE, CODE + 3 * PAGE, 0}, "/bin/x"};
 	const struct inq_region *regions;
 	size_t count;
 
@@ -549,7 +564,8 @@ Test(dying, shows_whole_processors_and_counts_all)
 	size_t size;
 
 	for (int i = 0; i < 64; i++)
-		inq_buffer_printf(&text, "processor\t: %d\nvendor_id\t: X\nflags\t\t: %0300d\n\n", i, 1);
+		inq_buffer_printf(&text, "processor\t: %d\nvendor_id\t: X\nflags\t\t: %0300d\n\n",
+				  i, 1);
 	source.cpuinfo_fd = core_file(&text, text.size);
 	inq_buffer_done(&text);
 	crashed_thread();
@@ -569,11 +585,13 @@ Test(dying, turns_os_release_into_lsb_releases_words)
 	const char *text;
 	size_t size;
 
-	source.os_release_fd = smaps_file("PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\n"
-					  "VERSION_CODENAME=bookworm\nID=debian\n");
+	source.os_release_fd =
+		smaps_file("PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\n"
+			   "VERSION_CODENAME=bookworm\nID=debian\n");
 	crashed_thread();
 	open_all();
-	cr_assert_eq(inq_target_text(target, INQ_TEXT_RELEASE, &text, &size, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_target_text(target, INQ_TEXT_RELEASE, &text, &size, &err), INQ_OK, "%s",
+		     err.text);
 	cr_assert_eq(size, strlen(text));
 	cr_assert_str_eq(text, "DISTRIB_ID=debian\nDISTRIB_RELEASE=12\nDISTRIB_CODENAME=bookworm\n"
 			       "DISTRIB_DESCRIPTION=\"Debian GNU/Linux 12 (bookworm)\"\n");

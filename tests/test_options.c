@@ -49,7 +49,8 @@ Test(options, every_letter_is_written_or_refused_by_its_name)
 
 	cr_assert_eq(count, 16);
 	for (size_t i = 0; i < count; i++) {
-		char text[] = {'m', table[i].letter, '\0'}, quoted[] = {'\'', table[i].letter, '\'', '\0'};
+		char text[] = {'m', table[i].letter, '\0'},
+		     quoted[] = {'\'', table[i].letter, '\'', '\0'};
 		struct inq_dump_options options;
 		struct inq_error err;
 		enum inq_status status = parse(text, &options, &err);
@@ -95,11 +96,16 @@ Test(options, refuses_words_that_do_not_begin_with_m)
 
 Test(options, refuses_contradictions_before_what_is_not_built)
 {
-	const struct { const char *text, *words; } cases[] = {
-		{"maA", "'a' and 'A' contradict each other: one stops at memory that cannot be read, the other goes on"},
-		{"mAa", "'a' and 'A' contradict each other: one stops at memory that cannot be read, the other goes on"},
-		{"mwr", "'r' and 'w' contradict each other: it brings memory that 'r' cannot filter"},
-		{"mrf", "'r' and 'f' contradict each other: it brings memory that 'r' cannot filter"},
+	const struct { const char *text, *words;
+	} cases[] = {
+		{"maA", "'a' and 'A' contradict each other: one stops at memory that cannot be "
+			"read, the other goes on"},
+		{"mAa", "'a' and 'A' contradict each other: one stops at memory that cannot be "
+			"read, the other goes on"},
+		{"mwr",
+		 "'r' and 'w' contradict each other: it brings memory that 'r' cannot filter"},
+		{"mrf",
+		 "'r' and 'f' contradict each other: it brings memory that 'r' cannot filter"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -39,7 +39,8 @@ static void make(void)
 	for (size_t i = 0; i < plan.count; i++) {
 		cr_assert_gt(plan.ranges[i].size, 0);
 		if (i)
-			cr_assert_geq(plan.ranges[i].base, plan.ranges[i - 1].base + plan.ranges[i - 1].size);
+			cr_assert_geq(plan.ranges[i].base,
+				      plan.ranges[i - 1].base + plan.ranges[i - 1].size);
 	}
 }
 
@@ -147,7 +148,8 @@ Test(plan, clips_code_to_its_mapping)
 
 Test(plan, takes_no_code_where_there_is_none)
 {
-	const uint64_t nowhere[] = {0, UINT64_MAX, CODE - 1, CODE + 4 * FAKE_PAGE, STACK + 64, GUARD};
+	const uint64_t nowhere[] = {0,		UINT64_MAX, CODE - 1, CODE + 4 * FAKE_PAGE,
+				    STACK + 64, GUARD};
 
 	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++)
 		fake_thread(&fake, (uint32_t)i + 1, nowhere[i], 0);
@@ -213,7 +215,8 @@ Test(plan, does_not_believe_a_thread_pointer_that_nothing_confirms)
 
 Test(plan, gives_later_threads_the_least_when_the_total_is_used_up)
 {
-	const uint64_t size = 2ull << 30, base = 0x7ff000000000, each = INQ_PLAN_STACK_NEAR + INQ_PLAN_STACK_FAR;
+	const uint64_t size = 2ull << 30, base = 0x7ff000000000,
+		       each = INQ_PLAN_STACK_NEAR + INQ_PLAN_STACK_FAR;
 	const size_t full = (INQ_PLAN_STACKS_TOTAL + each - 1) / each;
 
 	cr_assert_lt(full, FAKE_MAX);
@@ -223,7 +226,8 @@ Test(plan, gives_later_threads_the_least_when_the_total_is_used_up)
 	make();
 	cr_assert_eq(plan.cut_stacks, FAKE_MAX);
 	for (size_t i = 0; i < FAKE_MAX; i++)
-		cr_assert_eq(plan.stacks[i].size, i < full ? INQ_PLAN_STACK_NEAR : INQ_PLAN_STACK_LEAST, "%zu", i);
+		cr_assert_eq(plan.stacks[i].size,
+			     i < full ? INQ_PLAN_STACK_NEAR : INQ_PLAN_STACK_LEAST, "%zu", i);
 }
 
 Test(plan, leaves_out_what_must_not_be_read)

@@ -37,7 +37,9 @@ void inq_run_release(struct inq_run *run)
 	if (!run->hooks->held_since_ns)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	run->held_us = ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - run->hooks->held_since_ns) / 1000;
+	run->held_us = ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec -
+			run->hooks->held_since_ns) /
+		       1000;
 }
 
 /* The program's dynamic section up to its end mark, for LinuxDsoDebug. */
@@ -56,7 +58,8 @@ static void read_dynamic(struct inq_run *run)
 	inq_buffer_append(&run->dynamic, entries, count * sizeof(entries[0]));
 }
 
-/* Everything for which the process must still be there. What cannot be had is missing in its stream, later. */
+/* Everything for which the process must still be there. What cannot be had is missing in its
+ * stream, later. */
 static enum inq_status gather(struct inq_run *run, struct inq_error *err)
 {
 	const struct inq_module *modules;
@@ -81,7 +84,8 @@ static uint64_t header_flags(const struct inq_dump_options *options)
 	return options->letters & INQ_DUMP_F ? MD_WITH_FULL_MEMORY_INFO : 0;
 }
 
-static enum inq_status write_file(struct inq_run *run, int fd, uint64_t *ret_size, struct inq_error *err)
+static enum inq_status write_file(struct inq_run *run, int fd, uint64_t *ret_size,
+				  struct inq_error *err)
 {
 	const struct inq_process *process;
 	struct inq_sink sink;
@@ -134,15 +138,17 @@ static enum inq_status check_veil(struct inq_veil *veil, const struct inq_dump_o
 	const struct inq_veil_policy *stated = inq_veil_policy(veil);
 
 	if (asked.stack == INQ_VEIL_STACK_FRAMES_ONLY && stated->stack != asked.stack)
-		return inq_fail(err, INQ_USAGE, "dump: 'r' asks for filtered stacks, the veil shows them whole");
+		return inq_fail(err, INQ_USAGE,
+				"dump: 'r' asks for filtered stacks, the veil shows them whole");
 	if (asked.names == INQ_VEIL_NAMES_BARE && stated->names != asked.names)
-		return inq_fail(err, INQ_USAGE, "dump: 'R' asks for bare names, the veil shows folders");
+		return inq_fail(err, INQ_USAGE,
+				"dump: 'R' asks for bare names, the veil shows folders");
 	return INQ_OK;
 }
 
-enum inq_status inq_capture(struct inq_veil *veil, const struct inq_dump_options *options, int out_fd,
-			    const struct inq_capture_hooks *hooks, struct inq_capture_report *ret,
-			    struct inq_error *err)
+enum inq_status inq_capture(struct inq_veil *veil, const struct inq_dump_options *options,
+			    int out_fd, const struct inq_capture_hooks *hooks,
+			    struct inq_capture_report *ret, struct inq_error *err)
 {
 	static const struct inq_dump_options plain = {.text = "m"};
 	static const struct inq_capture_hooks none = {0};

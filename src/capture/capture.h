@@ -2,13 +2,14 @@
 /**
  * From a target behind its veil to a finished minidump.
  *
- * The road: plan which memory is wanted, read it, let the process go, write. The process waits only for the
- * first two. Memory up to a budget is read into ours and the process let go before a byte is
- * written; more than that goes straight into the file while the process still waits. A stream that fails never
- * ruins the others: what failed and why is said in the dump's comment. The dump's signature is written very
- * last, so that half a dump is never taken for one.
+ * The road: plan which memory is wanted, read it, let the process go, write. The process waits only
+ * for the first two. Memory up to a budget is read into ours and the process let go before a byte
+ * is written; more than that goes straight into the file while the process still waits. A stream
+ * that fails never ruins the others: what failed and why is said in the dump's comment. The dump's
+ * signature is written very last, so that half a dump is never taken for one.
  *
- * Works confined: read, pread, pwrite or write, fstat, lseek, clock_gettime and what malloc needs. Opens nothing.
+ * Works confined: read, pread, pwrite or write, fstat, lseek, clock_gettime and what malloc needs.
+ * Opens nothing.
  */
 #ifndef INQ_CAPTURE_CAPTURE_H
 #define INQ_CAPTURE_CAPTURE_H
@@ -22,18 +23,19 @@
 struct inq_veil;
 
 enum {
-	INQ_CAPTURE_BUDGET = 4 << 20,         /* bytes of memory held before the process is let go, */
-	INQ_CAPTURE_BUDGET_THREAD = 8 << 10,  /* and for each of its threads, */
-	INQ_CAPTURE_BUDGET_MOST = 16 << 20,   /* and together */
+	INQ_CAPTURE_BUDGET = 4 << 20, /* bytes of memory held before the process is let go, */
+	INQ_CAPTURE_BUDGET_THREAD = 8 << 10, /* and for each of its threads, */
+	INQ_CAPTURE_BUDGET_MOST = 16 << 20,  /* and together */
 };
 
 /* All optional. */
 struct inq_capture_hooks {
-	/* No more memory of the process is needed: let it go (close the pipe). Called once, on every road, also
-	 * when the capture fails. What the target answers from memory was asked before. */
+	/* No more memory of the process is needed: let it go (close the pipe). Called once, on
+	 * every road, also when the capture fails. What the target answers from memory was asked
+	 * before. */
 	void (*released)(void *user);
 	void *user;
-	uint64_t held_since_ns; /* CLOCK_MONOTONIC when the process began to wait for us; 0 unknown */
+	uint64_t held_since_ns; /* CLOCK_MONOTONIC when the process began to wait; 0 unknown */
 	const char *remark;     /* the caller's own words for the comment (UTF-8), or NULL */
 };
 
@@ -58,11 +60,12 @@ struct inq_capture_report {
  * @hooks    may be NULL
  * @ret      may be NULL; filled on success
  *
- * INQ_USAGE: the veil shows more than the letters allow. INQ_OS: a write failed (errno kept; the file holds no
- * signature). INQ_NO_MEMORY. A process that vanished meanwhile is no failure: the dump is incomplete.
+ * INQ_USAGE: the veil shows more than the letters allow. INQ_OS: a write failed (errno kept; the
+ * file holds no signature). INQ_NO_MEMORY. A process that vanished meanwhile is no failure: the
+ * dump is incomplete.
  */
-enum inq_status inq_capture(struct inq_veil *veil, const struct inq_dump_options *options, int out_fd,
-			    const struct inq_capture_hooks *hooks, struct inq_capture_report *ret,
-			    struct inq_error *err);
+enum inq_status inq_capture(struct inq_veil *veil, const struct inq_dump_options *options,
+			    int out_fd, const struct inq_capture_hooks *hooks,
+			    struct inq_capture_report *ret, struct inq_error *err);
 
 #endif

@@ -23,8 +23,8 @@ static void keep(struct inq_run *run, uint64_t base, uint64_t size, const uint8_
 }
 
 /*
- * Read a range of the plan to `to`. Pages that cannot be read are left out: guard pages that are no mapping of
- * their own (MADV_GUARD_INSTALL), files that were truncated under their mapping.
+ * Read a range of the plan to `to`. Pages that cannot be read are left out: guard pages that are no
+ * mapping of their own (MADV_GUARD_INSTALL), files that were truncated under their mapping.
  */
 static void read_range(struct inq_run *run, const struct inq_range *range, uint8_t *to)
 {
@@ -33,7 +33,8 @@ static void read_range(struct inq_run *run, const struct inq_range *range, uint8
 	while (at < end) {
 		size_t done = 0;
 
-		if (inq_target_read(run->target, at, to + (at - range->base), end - at, &done, NULL) == INQ_OK &&
+		if (inq_target_read(run->target, at, to + (at - range->base), end - at, &done,
+				    NULL) == INQ_OK &&
 		    done) {
 			at += done;
 			continue;
@@ -50,7 +51,8 @@ static void read_range(struct inq_run *run, const struct inq_range *range, uint8
 
 static bool fits_budget(const struct inq_run *run)
 {
-	uint64_t budget = INQ_CAPTURE_BUDGET + (uint64_t)run->thread_count * INQ_CAPTURE_BUDGET_THREAD;
+	uint64_t budget =
+		INQ_CAPTURE_BUDGET + (uint64_t)run->thread_count * INQ_CAPTURE_BUDGET_THREAD;
 
 	if (budget > INQ_CAPTURE_BUDGET_MOST)
 		budget = INQ_CAPTURE_BUDGET_MOST;
@@ -74,10 +76,12 @@ enum inq_status inq_run_gather(struct inq_run *run, struct inq_error *err)
 		read_range(run, range, to);
 		to += range->size;
 	}
-	return inq_buffer_ok(&run->kept) ? INQ_OK : inq_fail(err, INQ_NO_MEMORY, "memory: out of memory");
+	return inq_buffer_ok(&run->kept) ? INQ_OK
+					 : inq_fail(err, INQ_NO_MEMORY, "memory: out of memory");
 }
 
-/* An inq_memory_source. It fills holes with zeroes itself, since their number goes into a stream behind them. */
+/* An inq_memory_source. It fills holes with zeroes itself, since their number goes into a stream
+ * behind them. */
 static size_t source(void *context, uint64_t address, uint64_t offset, void *to, size_t size)
 {
 	struct inq_run *run = context;
@@ -89,7 +93,8 @@ static size_t source(void *context, uint64_t address, uint64_t offset, void *to,
 	while (at < size) {
 		size_t done = 0;
 
-		if (inq_target_read(run->target, address + at, place + at, size - at, &done, NULL) == INQ_OK &&
+		if (inq_target_read(run->target, address + at, place + at, size - at, &done,
+				    NULL) == INQ_OK &&
 		    done) {
 			at += done;
 			read += done;
@@ -113,11 +118,13 @@ void inq_run_add_memory(struct inq_run *run)
 
 	for (size_t i = 0; i < count; i++) {
 		if (kept[i].bytes)
-			kept[i].piece = inq_writer_add_memory_bytes(run->writer, INQ_MEMORY_LISTED, kept[i].base,
-								    kept[i].bytes, kept[i].size);
+			kept[i].piece = inq_writer_add_memory_bytes(run->writer, INQ_MEMORY_LISTED,
+								    kept[i].base, kept[i].bytes,
+								    kept[i].size);
 		else
-			kept[i].piece = inq_writer_add_memory(run->writer, INQ_MEMORY_LISTED, kept[i].base,
-							      kept[i].size, source, run);
+			kept[i].piece =
+				inq_writer_add_memory(run->writer, INQ_MEMORY_LISTED, kept[i].base,
+						      kept[i].size, source, run);
 	}
 }
 
@@ -126,7 +133,7 @@ inq_piece inq_run_stack_piece(const struct inq_run *run, const struct inq_plan_s
 	size_t low = 0, high, count;
 	const struct inq_kept *kept = kept_of(run, &count);
 
-	/* The first that ends behind the start: pages that could not be read may be missing there. */
+	/* The first that ends behind the start: unread pages are missing. */
 	for (high = count; low < high;) {
 		size_t middle = low + (high - low) / 2;
 
@@ -135,7 +142,8 @@ inq_piece inq_run_stack_piece(const struct inq_run *run, const struct inq_plan_s
 		else
 			high = middle;
 	}
-	if (low == count || (kept[low].base > stack->base && kept[low].base - stack->base >= stack->size))
+	if (low == count ||
+	    (kept[low].base > stack->base && kept[low].base - stack->base >= stack->size))
 		return INQ_NO_PIECE;
 	return kept[low].piece;
 }

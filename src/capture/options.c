@@ -7,7 +7,8 @@
 
 enum {
 	EVERYTHING = INQ_DUMP_f | INQ_DUMP_F | INQ_DUMP_h | INQ_DUMP_u | INQ_DUMP_t,
-	UNFILTERED = INQ_DUMP_a | INQ_DUMP_A | INQ_DUMP_f | INQ_DUMP_w | INQ_DUMP_d | INQ_DUMP_i | INQ_DUMP_p,
+	UNFILTERED = INQ_DUMP_a | INQ_DUMP_A | INQ_DUMP_f | INQ_DUMP_w | INQ_DUMP_d | INQ_DUMP_i |
+		     INQ_DUMP_p,
 };
 
 static const char twice[] = "one stops at memory that cannot be read, the other goes on";
@@ -22,7 +23,8 @@ static const char leaks[] = "it brings memory that 'r' cannot filter";
  * help     one line, for --help, completion and refusals
  */
 static const struct inq_dump_option table[] = {
-	{'a', INQ_DUMP_a, EVERYTHING, INQ_DUMP_A, twice, false, "everything (fFhut); unreadable memory is an error"},
+	{'a', INQ_DUMP_a, EVERYTHING, INQ_DUMP_A, twice, false,
+	 "everything (fFhut); unreadable memory is an error"},
 	{'A', INQ_DUMP_A, EVERYTHING, 0, NULL, false, "everything, as far as it can be read"},
 	{'c', INQ_DUMP_c, 0, 0, NULL, false, "code sections of modules"},
 	{'d', INQ_DUMP_d, 0, 0, NULL, false, "data sections of modules"},
@@ -68,7 +70,9 @@ static enum inq_status refuse_letter(char letter, struct inq_error *err)
 	}
 	known[sizeof(known) - 2] = '\0';
 	if (letter > ' ' && letter < 0x7f)
-		return inq_fail(err, INQ_USAGE, "'%c' is no letter of a dump; after m come any of %s", letter, known);
+		return inq_fail(err, INQ_USAGE,
+				"'%c' is no letter of a dump; after m come any of %s", letter,
+				known);
 	return inq_fail(err, INQ_USAGE, "'\\x%02x' is no letter of a dump; after m come any of %s",
 			(unsigned char)letter, known);
 }
@@ -82,15 +86,16 @@ static enum inq_status check(uint32_t letters, struct inq_error *err)
 			continue;
 		for (size_t j = 0; j < COUNT; j++) {
 			if (row->conflicts & letters & table[j].bit)
-				return inq_fail(err, INQ_USAGE, "'%c' and '%c' contradict each other: %s",
+				return inq_fail(err, INQ_USAGE,
+						"'%c' and '%c' contradict each other: %s",
 						row->letter, table[j].letter, row->why);
 		}
 	}
 	for (size_t i = 0; i < COUNT; i++) {
 		if (letters & table[i].bit && !table[i].built)
 			return inq_fail(err, INQ_UNSUPPORTED,
-					"'%c' (%s) is not in this version, and a dump without it would not be what was "
-					"asked for; leave the letter out",
+					"'%c' (%s) is not in this version, and a dump without it "
+					"would not be what was asked for; leave the letter out",
 					table[i].letter, table[i].help);
 	}
 	return INQ_OK;
@@ -108,7 +113,8 @@ static void write_text(struct inq_dump_options *options)
 	options->text[at] = '\0';
 }
 
-enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret, struct inq_error *err)
+enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret,
+				       struct inq_error *err)
 {
 	struct inq_dump_options options = {0};
 	enum inq_status status;
@@ -117,7 +123,8 @@ enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options
 	if (text[0] == '/')
 		text++;
 	if (text[0] && text[0] != 'm')
-		return inq_fail(err, INQ_USAGE, "what a dump contains begins with 'm', as in 'm' or 'mF'");
+		return inq_fail(err, INQ_USAGE,
+				"what a dump contains begins with 'm', as in 'm' or 'mF'");
 	for (text += text[0] == 'm'; *text; text++) {
 		const struct inq_dump_option *row = find(*text);
 

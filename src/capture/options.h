@@ -2,9 +2,10 @@
 /**
  * What a dump contains: the letters of `.dump /m`, read from one table.
  *
- * The same parser serves `.dump /mrR`, `--dump=mrR`, `dump = mrR` in the configuration and INQUEST=mrR.
- * Letters are case-sensitive, in any order, repeated ones count once. Rows of the table that this version cannot
- * write yet are refused in words, never ignored: a dump has what was asked for, or there is none.
+ * The same parser serves `.dump /mrR`, `--dump=mrR`, `dump = mrR` in the configuration and
+ * INQUEST=mrR. Letters are case-sensitive, in any order, repeated ones count once. Rows of the
+ * table that this version cannot write yet are refused in words, never ignored: a dump has what was
+ * asked for, or there is none.
  */
 #ifndef INQ_CAPTURE_OPTIONS_H
 #define INQ_CAPTURE_OPTIONS_H
@@ -40,7 +41,7 @@ enum { INQ_DUMP_TEXT = 24 };
 
 /* Zeroed, this is plain `m` without a stated text. */
 struct inq_dump_options {
-	uint32_t letters;         /* enum inq_dump_letter; a and A are kept beside what they stand for */
+	uint32_t letters; /* enum inq_dump_letter; a and A are kept beside what they stand for */
 	char text[INQ_DUMP_TEXT]; /* canonical: "m", "mhr", letters in the order of the table */
 };
 
@@ -63,12 +64,14 @@ const struct inq_dump_option *inq_dump_options_table(size_t *ret_count);
  * @text  "m" and letters ("m", "mrR"), an optional '/' before it; "" and NULL mean "m"
  * @ret   untouched on failure
  *
- * INQ_USAGE: no such letter (it is named, with those that exist), or letters that contradict each other.
- * INQ_UNSUPPORTED: a letter that this version does not write, with what to do instead.
+ * INQ_USAGE: no such letter (it is named, with those that exist), or letters that contradict each
+ * other. INQ_UNSUPPORTED: a letter that this version does not write, with what to do instead.
  */
-enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret, struct inq_error *err);
+enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret,
+				       struct inq_error *err);
 
-/* The veil that the letters ask for: r and R close it, without them everything is stated to be shown. */
+/* The veil that the letters ask for: r and R close it, without them everything is stated to be
+ * shown. */
 struct inq_veil_policy inq_dump_options_policy(const struct inq_dump_options *options);
 
 #endif

@@ -63,7 +63,7 @@ static bool is_readable(const struct planner *planner, uint64_t address)
 	return at < planner->memory_count && planner->memory[at].base <= address;
 }
 
-/* --- stacks -------------------------------------------------------------------------------------- */
+/* --- stacks ---------------------------------------------------------------------------------- */
 
 static bool can_be_stack(const struct planner *planner, const struct inq_region *region)
 {
@@ -90,11 +90,12 @@ static const struct inq_region *region_above(const struct planner *planner, uint
 }
 
 /*
- * The mapping that a stack pointer belongs to, and where the live part begins in it. An overflowed one points
- * into the guard below its stack, or, on the main thread, into the gap that the kernel keeps below it.
+ * The mapping that a stack pointer belongs to, and where the live part begins in it. An overflowed
+ * one points into the guard below its stack, or, on the main thread, into the gap that the kernel
+ * keeps below it.
  */
-static const struct inq_region *stack_region(const struct planner *planner, uint64_t sp, unsigned red_zone,
-					     uint64_t *ret_start)
+static const struct inq_region *stack_region(const struct planner *planner, uint64_t sp,
+					     unsigned red_zone, uint64_t *ret_start)
 {
 	const struct inq_region *region = region_at(planner, sp);
 	uint64_t start = sp > red_zone ? sp - red_zone : 0;
@@ -118,10 +119,11 @@ static const struct inq_region *stack_region(const struct planner *planner, uint
 	return NULL;
 }
 
-/* Where a long stack ends: neighbours of a thread's stack are often part of the same mapping, and its outermost
- * bytes are the thread control block, whose third word points at itself (glibc's tcbhead_t; musl's first). */
-static uint64_t stack_end(const struct planner *planner, const struct inq_region *region, uint64_t start,
-			  uint64_t tls)
+/* Where a long stack ends: neighbours of a thread's stack are often part of the same mapping, and
+ * its outermost bytes are the thread control block, whose third word points at itself (glibc's
+ * tcbhead_t; musl's first). */
+static uint64_t stack_end(const struct planner *planner, const struct inq_region *region,
+			  uint64_t start, uint64_t tls)
 {
 	uint64_t end = end_of(region);
 	uint64_t words[3], limit;
@@ -173,7 +175,7 @@ static void want_extra_stack(struct planner *planner, uint64_t sp, unsigned red_
 	planner->plan->cut_stacks = cut;
 }
 
-/* --- code ---------------------------------------------------------------------------------------- */
+/* --- code ------------------------------------------------------------------------------------ */
 
 /* True if the address lies in executable memory. */
 static bool want_code(struct planner *planner, uint64_t pc)
@@ -189,7 +191,7 @@ static bool want_code(struct planner *planner, uint64_t pc)
 	return true;
 }
 
-/* Code at the instruction pointer; after a jump to nowhere, at the return address that a call left. */
+/* Code at the instruction pointer; after a jump to nowhere, at the return address on the stack. */
 static void want_code_of(struct planner *planner, uint64_t pc, uint64_t sp)
 {
 	uint64_t caller;
@@ -200,7 +202,7 @@ static void want_code_of(struct planner *planner, uint64_t pc, uint64_t sp)
 		want_code(planner, caller);
 }
 
-/* --- interrupted stacks ---------------------------------------------------------------------------- */
+/* --- interrupted stacks ---------------------------------------------------------------------- */
 
 /* struct ucontext of the kernel on x86-64, in words: where a signal frame tells of stacks. */
 enum {
@@ -219,11 +221,13 @@ static bool is_switched_frame(const uint64_t *words, uint64_t address)
 {
 	uint64_t base = words[UC_STACK_BASE], size = words[UC_STACK_SIZE];
 
-	return words[0] <= UC_FLAGS_MAX && words[UC_LINK] == 0 && (uint32_t)words[UC_STACK_FLAGS] <= 4 && base &&
-	       address >= base && address - base < size && !(words[UC_RSP] >= base && words[UC_RSP] - base < size);
+	return words[0] <= UC_FLAGS_MAX && words[UC_LINK] == 0 &&
+	       (uint32_t)words[UC_STACK_FLAGS] <= 4 && base && address >= base &&
+	       address - base < size && !(words[UC_RSP] >= base && words[UC_RSP] - base < size);
 }
 
-static bool find_switched_frame(struct planner *planner, uint64_t sp, uint64_t *ret_sp, uint64_t *ret_pc)
+static bool find_switched_frame(struct planner *planner, uint64_t sp, uint64_t *ret_sp,
+				uint64_t *ret_pc)
 {
 	uint64_t *words = malloc(INQ_PLAN_SIGNAL_SCAN);
 	size_t done = 0;
@@ -243,7 +247,8 @@ static bool find_switched_frame(struct planner *planner, uint64_t sp, uint64_t *
 }
 
 /* A handler on an alternate stack: the stack that it interrupted is the interesting one. */
-static void want_interrupted(struct planner *planner, const struct inq_context *context, unsigned red_zone)
+static void want_interrupted(struct planner *planner, const struct inq_context *context,
+			     unsigned red_zone)
 {
 	uint64_t sp = inq_context_sp(context), pc;
 
@@ -257,7 +262,7 @@ static void want_interrupted(struct planner *planner, const struct inq_context *
 	}
 }
 
-/* --- sources --------------------------------------------------------------------------------------- */
+/* --- sources --------------------------------------------------------------------------------- */
 
 static unsigned red_zone_of(const struct inq_context *context)
 {
@@ -277,7 +282,8 @@ static void source_threads(struct planner *planner)
 			continue;
 		}
 		sp = inq_context_sp(&context);
-		want_stack(planner, sp, planner->threads[i].tls, red_zone_of(&context), &planner->plan->stacks[i]);
+		want_stack(planner, sp, planner->threads[i].tls, red_zone_of(&context),
+			   &planner->plan->stacks[i]);
 		want_code_of(planner, inq_context_pc(&context), sp);
 		if (planner->threads[i].crashed)
 			want_interrupted(planner, &context, red_zone_of(&context));
@@ -314,7 +320,7 @@ static void (*const sources[])(struct planner *) = {
 	source_vdso,
 };
 
-/* --- merging --------------------------------------------------------------------------------------- */
+/* --- merging --------------------------------------------------------------------------------- */
 
 static int compare_base(const void *a, const void *b)
 {
@@ -323,8 +329,8 @@ static int compare_base(const void *a, const void *b)
 	return left->base < right->base ? -1 : left->base > right->base;
 }
 
-/* Sort and merge in place; returns how many are left. Ranges that only touch stay apart, so that a stack is a
- * range of its own. */
+/* Sort and merge in place; returns how many are left. Ranges that only touch stay apart, so that a
+ * stack is a range of its own. */
 static size_t merge(struct inq_range *ranges, size_t count)
 {
 	size_t kept = 0;
@@ -346,7 +352,8 @@ static size_t merge(struct inq_range *ranges, size_t count)
 }
 
 /* What of the merged ranges can be read. */
-static void clip(struct planner *planner, const struct inq_range *ranges, size_t count, struct inq_buffer *ret)
+static void clip(struct planner *planner, const struct inq_range *ranges, size_t count,
+		 struct inq_buffer *ret)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t end = ranges[i].base + ranges[i].size;
@@ -355,7 +362,8 @@ static void clip(struct planner *planner, const struct inq_range *ranges, size_t
 		     at < planner->memory_count && planner->memory[at].base < end; at++) {
 			const struct inq_range *memory = &planner->memory[at];
 			uint64_t memory_end = memory->base + memory->size;
-			struct inq_range part = {memory->base > ranges[i].base ? memory->base : ranges[i].base, 0};
+			struct inq_range part = {
+				memory->base > ranges[i].base ? memory->base : ranges[i].base, 0};
 
 			part.size = (memory_end < end ? memory_end : end) - part.base;
 			inq_buffer_append(ret, &part, sizeof(part));
@@ -371,7 +379,8 @@ static enum inq_status finish(struct planner *planner, struct inq_error *err)
 	if (!inq_buffer_ok(&planner->wanted))
 		return inq_fail(err, INQ_NO_MEMORY, "memory plan: out of memory");
 	if (wanted)
-		clip(planner, wanted, merge(wanted, planner->wanted.size / sizeof(*wanted)), &ranges);
+		clip(planner, wanted, merge(wanted, planner->wanted.size / sizeof(*wanted)),
+		     &ranges);
 	if (!inq_buffer_ok(&ranges)) {
 		inq_buffer_done(&ranges);
 		return inq_fail(err, INQ_NO_MEMORY, "memory plan: out of memory");

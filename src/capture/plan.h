@@ -2,9 +2,10 @@
 /**
  * The memory plan: which bytes of the target a dump wants.
  *
- * A list of range sources (stacks, interrupted stacks, code at instruction pointers, the vdso), each adding what
- * it wants; then cut to what can be read, sorted, merged so that no byte is wanted twice. Nothing of the target's
- * memory is read here but a few words: return addresses, a thread's own pointer, signal frames.
+ * A list of range sources (stacks, interrupted stacks, code at instruction pointers, the vdso),
+ * each adding what it wants; then cut to what can be read, sorted, merged so that no byte is wanted
+ * twice. Nothing of the target's memory is read here but a few words: return addresses, a thread's
+ * own pointer, signal frames.
  */
 #ifndef INQ_CAPTURE_PLAN_H
 #define INQ_CAPTURE_PLAN_H
@@ -17,19 +18,20 @@
 #include <stdint.h>
 
 enum {
-	INQ_PLAN_CODE_SPAN = 256,          /* bytes of code on each side of an instruction pointer */
-	INQ_PLAN_STACK_NEAR = 1 << 20,     /* bytes of a stack kept from the stack pointer on */
-	INQ_PLAN_STACK_FAR = 64 << 10,     /* and before its outer end, where it is longer than that */
-	INQ_PLAN_STACK_PLAIN = 64 << 10,   /* more than this between stack pointer and end: ask the TCB for the end */
-	INQ_PLAN_TCB = 4 << 10,            /* bytes kept from the thread pointer on (struct pthread) */
-	INQ_PLAN_STACKS_TOTAL = 64 << 20,  /* bytes of all stacks together; the threads after that get the least */
-	INQ_PLAN_STACK_LEAST = 4 << 10,
-	INQ_PLAN_GUARD_REACH = 1 << 20,    /* how far below a stack an overflowed stack pointer may be */
-	INQ_PLAN_SIGNAL_SCAN = 64 << 10,   /* bytes of the crashed thread's stack searched for a signal frame */
-	INQ_PLAN_SIGNAL_DEPTH = 4,         /* signal frames that switched stacks, one inside the other */
+	INQ_PLAN_CODE_SPAN = 256,         /* bytes of code on each side of an instruction pointer */
+	INQ_PLAN_STACK_NEAR = 1 << 20,    /* bytes of a stack kept from its pointer on */
+	INQ_PLAN_STACK_FAR = 64 << 10,    /* and before its outer end, where it is longer */
+	INQ_PLAN_STACK_PLAIN = 64 << 10,  /* longer than this: ask the TCB for the end */
+	INQ_PLAN_TCB = 4 << 10,           /* bytes kept from the thread pointer on (pthread) */
+	INQ_PLAN_STACKS_TOTAL = 64 << 20, /* bytes of all stacks; the threads after that get */
+	INQ_PLAN_STACK_LEAST = 4 << 10,   /* this many each */
+	INQ_PLAN_GUARD_REACH = 1 << 20,   /* how far below a stack an overflowed pointer may be */
+	INQ_PLAN_SIGNAL_SCAN = 64 << 10,  /* bytes of the crashed stack searched for frames */
+	INQ_PLAN_SIGNAL_DEPTH = 4,        /* signal frames that switched stacks, nested */
 };
 
-/* The stack of threads[i]: where its part near the stack pointer lies; size 0: the stack pointer leads nowhere. */
+/* The stack of threads[i]: where its part near the stack pointer lies; size 0: the stack pointer
+ * leads nowhere. */
 struct inq_plan_stack {
 	uint64_t base, size;
 };
@@ -49,7 +51,8 @@ struct inq_plan {
  *
  * @ret  zeroed or done; owned by the caller afterwards: inq_plan_done()
  *
- * INQ_NO_MEMORY. A target without threads, regions or exception gives a smaller plan, never a failure.
+ * INQ_NO_MEMORY. A target without threads, regions or exception gives a smaller plan, never a
+ * failure.
  */
 enum inq_status inq_plan_make(struct inq_target *target, const struct inq_dump_options *options,
 			      struct inq_plan *ret, struct inq_error *err);

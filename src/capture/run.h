@@ -39,7 +39,7 @@ struct inq_run {
 	const struct inq_module *modules;
 	size_t module_count;
 	const struct inq_link_map *links;
-	struct inq_buffer dynamic; /* the program's dynamic section, read while the process waited */
+	struct inq_buffer dynamic; /* the program's dynamic section, read while it waited */
 
 	struct inq_buffer comment; /* lines, UTF-8 */
 	unsigned streams, failed_streams;
@@ -53,7 +53,8 @@ void inq_run_say(struct inq_run *run, bool incomplete, const char *format, ...)
 /* Let the process go, once; the first call sets held_us. */
 void inq_run_release(struct inq_run *run);
 
-/* memory.c: read the plan into memory (NULL bytes where it is more than the budget), then enter it into the dump. */
+/* memory.c: read the plan into memory (NULL bytes where it is more than the budget), then enter it
+ * into the dump. */
 enum inq_status inq_run_gather(struct inq_run *run, struct inq_error *err);
 void inq_run_add_memory(struct inq_run *run);
 /* The piece where a thread's stack begins, or INQ_NO_PIECE. Stacks that overlap share one. */
@@ -63,8 +64,8 @@ inq_piece inq_run_stack_piece(const struct inq_run *run, const struct inq_plan_s
  * A stream's writer.
  *
  * @argument  the row's own
- * INQ_ABSENT: the target has nothing for it, the dump does without. Anything else but INQ_OK: said in the
- * comment, the other streams go on.
+ * INQ_ABSENT: the target has nothing for it, the dump does without. Anything else but INQ_OK: said
+ * in the comment, the other streams go on.
  */
 typedef enum inq_status (*inq_stream_writer)(struct inq_run *run, uint32_t type, int argument,
 					     struct inq_error *err);
@@ -92,8 +93,9 @@ const struct inq_stream_row *inq_stream_table(size_t *ret_count);
 /* Write all streams that the options ask for. */
 void inq_run_streams(struct inq_run *run);
 
-#define INQ_STREAM_WRITER(name) \
-	enum inq_status name(struct inq_run *run, uint32_t type, int argument, struct inq_error *err)
+#define INQ_STREAM_WRITER(name)                                                                    \
+	enum inq_status name(struct inq_run *run, uint32_t type, int argument,                     \
+			     struct inq_error *err)
 
 INQ_STREAM_WRITER(inq_write_system);
 INQ_STREAM_WRITER(inq_write_misc);

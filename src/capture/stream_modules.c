@@ -67,8 +67,8 @@ INQ_STREAM_WRITER(inq_write_modules)
 		const struct inq_module *module = module_at(run, first, i);
 		size_t at = sizeof(head) + i * sizeof(struct md_module);
 
-		inq_writer_point(run->writer, piece, at + offsetof(struct md_module, name_rva), INQ_POINT_RVA,
-				 inq_writer_add_string(run->writer, module->path));
+		inq_writer_point(run->writer, piece, at + offsetof(struct md_module, name_rva),
+				 INQ_POINT_RVA, inq_writer_add_string(run->writer, module->path));
 		inq_writer_point(run->writer, piece, at + offsetof(struct md_module, codeview),
 				 INQ_POINT_LOCATION, add_codeview(run, module));
 	}
@@ -104,11 +104,13 @@ INQ_STREAM_WRITER(inq_write_dso_debug)
 	}
 	piece = inq_writer_add(run->writer, &stream, 8);
 	map = inq_writer_add(run->writer, &list, 8);
-	inq_writer_point(run->writer, piece, offsetof(struct md_dso_debug64, map_rva), INQ_POINT_RVA, map);
+	inq_writer_point(run->writer, piece, offsetof(struct md_dso_debug64, map_rva),
+			 INQ_POINT_RVA, map);
 	for (size_t i = 0; i < links->count; i++)
-		inq_writer_point(run->writer, map,
-				 i * sizeof(struct md_link_map64) + offsetof(struct md_link_map64, name_rva),
-				 INQ_POINT_RVA, inq_writer_add_string(run->writer, links->links[i].name));
+		inq_writer_point(
+			run->writer, map,
+			i * sizeof(struct md_link_map64) + offsetof(struct md_link_map64, name_rva),
+			INQ_POINT_RVA, inq_writer_add_string(run->writer, links->links[i].name));
 	inq_writer_stream(run->writer, type, piece);
 	return INQ_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * MemoryInfoList: with F the whole address space, gaps included; else the mappings that memory of the dump is
- * from, since readers ask it for protections, and Breakpad's minidump_dump counts a missing list as an error.
+ * MemoryInfoList: with F the whole address space, gaps included; else the mappings that memory of
+ * the dump is from, since readers ask it for protections, and Breakpad's minidump_dump counts a
+ * missing list as an error.
  */
 #include "config.h"
 
@@ -11,7 +12,8 @@
 
 #define USER_SPACE_END 0x7ffffffff000ull /* TASK_SIZE_MAX of x86-64 with 4 levels of page tables */
 
-/* By read, write, execute bits. Private writable memory is what Windows calls write-copy only if a file is below. */
+/* By read, write, execute bits. Private writable memory is what Windows calls write-copy only if a
+ * file is below. */
 static uint32_t protection_of(const struct inq_region *region)
 {
 	static const uint32_t pages[8] = {
@@ -25,7 +27,8 @@ static uint32_t protection_of(const struct inq_region *region)
 		[INQ_PROT_READ | INQ_PROT_WRITE | INQ_PROT_EXEC] = MD_PAGE_EXECUTE_READWRITE,
 	};
 
-	return pages[region->protection & 7] | (region->flags & INQ_REGION_GUARD ? (uint32_t)MD_PAGE_GUARD : 0);
+	return pages[region->protection & 7] |
+	       (region->flags & INQ_REGION_GUARD ? (uint32_t)MD_PAGE_GUARD : 0);
 }
 
 static uint32_t type_of(const struct inq_region *region)
@@ -83,7 +86,8 @@ static void put_planned(struct inq_buffer *list, const struct inq_region *region
 	size_t at = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		while (at < plan->count && plan->ranges[at].base + plan->ranges[at].size <= regions[i].base)
+		while (at < plan->count &&
+		       plan->ranges[at].base + plan->ranges[at].size <= regions[i].base)
 			at++;
 		if (at < plan->count && plan->ranges[at].base < regions[i].base + regions[i].size)
 			put_region(list, &regions[i]);

@@ -47,8 +47,8 @@ INQ_STREAM_WRITER(inq_write_system)
 	info.cpu.x86.version = system->cpu_signature;
 	info.cpu.x86.features = system->cpu_features;
 	piece = inq_writer_add_copy(run->writer, &info, sizeof(info), 8);
-	inq_writer_point(run->writer, piece, offsetof(struct md_system_info, csd_rva), INQ_POINT_RVA,
-			 inq_writer_add_string(run->writer, system->version));
+	inq_writer_point(run->writer, piece, offsetof(struct md_system_info, csd_rva),
+			 INQ_POINT_RVA, inq_writer_add_string(run->writer, system->version));
 	inq_writer_stream(run->writer, type, piece);
 	return INQ_OK;
 }

@@ -13,7 +13,8 @@ INQ_STREAM_WRITER(inq_write_text)
 {
 	const char *text;
 	size_t size;
-	enum inq_status status = inq_target_text(run->target, (enum inq_text_kind)argument, &text, &size, err);
+	enum inq_status status =
+		inq_target_text(run->target, (enum inq_text_kind)argument, &text, &size, err);
 
 	if (status != INQ_OK)
 		return status;
@@ -36,14 +37,19 @@ INQ_STREAM_WRITER(inq_write_comment)
 	(void)argument;
 	(void)err;
 	if (run->plan.cut_stacks)
-		inq_run_say(run, false, "stacks of %zu threads are longer than is kept: the innermost %d KiB and the "
-					"outermost %d KiB are here",
-			    run->plan.cut_stacks, INQ_PLAN_STACK_NEAR >> 10, INQ_PLAN_STACK_FAR >> 10);
+		inq_run_say(run, false,
+			    "stacks of %zu threads are longer than is kept: the innermost %d KiB "
+			    "and the "
+			    "outermost %d KiB are here",
+			    run->plan.cut_stacks, INQ_PLAN_STACK_NEAR >> 10,
+			    INQ_PLAN_STACK_FAR >> 10);
 	if (run->plan.empty_stacks)
-		inq_run_say(run, false, "%zu threads have no stack here: their stack pointers lead nowhere",
+		inq_run_say(run, false,
+			    "%zu threads have no stack here: their stack pointers lead nowhere",
 			    run->plan.empty_stacks);
 	if (run->missing)
-		inq_run_say(run, true, "%llu bytes of memory could not be read", (unsigned long long)run->missing);
+		inq_run_say(run, true, "%llu bytes of memory could not be read",
+			    (unsigned long long)run->missing);
 	say_warnings(run);
 	if (run->hooks->remark)
 		inq_run_say(run, false, "%s", run->hooks->remark);
@@ -61,7 +67,8 @@ static void fill(struct inq_run *run, struct md_inquest_info *info)
 
 	*info = (struct md_inquest_info){
 		.size = sizeof(*info),
-		.flags = (run->held_us ? MD_INQUEST_HELD_KNOWN : 0u) | (run->incomplete ? MD_INQUEST_INCOMPLETE : 0u),
+		.flags = (run->held_us ? MD_INQUEST_HELD_KNOWN : 0u) |
+			 (run->incomplete ? MD_INQUEST_INCOMPLETE : 0u),
 		.held_us = run->held_us,
 		.memory_wanted = run->plan.bytes,
 		.memory_missing = run->missing,
@@ -77,13 +84,14 @@ static void fill(struct inq_run *run, struct md_inquest_info *info)
 		info->gid = process->gid;
 		info->ppid = process->ppid;
 	}
-	snprintf(info->options, sizeof(info->options), "%s", run->options->text[0] ? run->options->text : "m");
+	snprintf(info->options, sizeof(info->options), "%s",
+		 run->options->text[0] ? run->options->text : "m");
 	snprintf(info->writer, sizeof(info->writer), "%s", PACKAGE_STRING);
 }
 
 /*
- * Made while it is written, behind all memory of the process: then the last of it has been read, the process can
- * go, and how long it was held is known.
+ * Made while it is written, behind all memory of the process: then the last of it has been read,
+ * the process can go, and how long it was held is known.
  */
 static size_t produce(void *context, uint64_t address, uint64_t offset, void *to, size_t size)
 {
@@ -105,7 +113,7 @@ INQ_STREAM_WRITER(inq_write_inquest)
 	(void)argument;
 	(void)err;
 	inq_writer_stream(run->writer, type,
-			  inq_writer_add_memory(run->writer, INQ_MEMORY_UNLISTED, 0, sizeof(struct md_inquest_info),
-						produce, run));
+			  inq_writer_add_memory(run->writer, INQ_MEMORY_UNLISTED, 0,
+						sizeof(struct md_inquest_info), produce, run));
 	return INQ_OK;
 }

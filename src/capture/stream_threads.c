@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * A thread without registers gets a context that says so by its flags: readers want one for every thread, and drop
- * the dump or crash without it.
+ * A thread without registers gets a context that says so by its flags: readers want one for every
+ * thread, and drop the dump or crash without it.
  */
 static void no_registers(struct inq_run *run, struct inq_context *ret)
 {
@@ -69,8 +69,8 @@ INQ_STREAM_WRITER(inq_write_threads)
 		const struct inq_plan_stack *stack = &run->plan.stacks[i];
 
 		run->contexts[i] = add_context(run, i);
-		inq_writer_point(run->writer, piece, at + offsetof(struct md_thread, context), INQ_POINT_LOCATION,
-				 run->contexts[i]);
+		inq_writer_point(run->writer, piece, at + offsetof(struct md_thread, context),
+				 INQ_POINT_LOCATION, run->contexts[i]);
 		if (stack->size)
 			inq_writer_point(run->writer, piece, at + offsetof(struct md_thread, stack),
 					 INQ_POINT_MEMORY, inq_run_stack_piece(run, stack));
@@ -107,15 +107,16 @@ INQ_STREAM_WRITER(inq_write_thread_names)
 		if (!run->threads[i].name[0])
 			continue;
 		inq_writer_point(run->writer, piece, at + offsetof(struct md_thread_name, name_rva),
-				 INQ_POINT_RVA64, inq_writer_add_string(run->writer, run->threads[i].name));
+				 INQ_POINT_RVA64,
+				 inq_writer_add_string(run->writer, run->threads[i].name));
 		at += sizeof(struct md_thread_name);
 	}
 	inq_writer_stream(run->writer, type, piece);
 	return INQ_OK;
 }
 
-/* Who sent the signal: si_code, si_pid and si_uid, where somebody did. The siginfo_t layout is the kernel's for both
- * word sizes up to here: three words, then padding to 16 on 64-bit. */
+/* Who sent the signal: si_code, si_pid and si_uid, where somebody did. The siginfo_t layout is the
+ * kernel's for both word sizes up to here: three words, then padding to 16 on 64-bit. */
 static uint32_t sender_parameters(const struct inq_exception *exception, uint64_t *to)
 {
 	siginfo_t info;
@@ -139,8 +140,8 @@ static inq_piece exception_context(struct inq_run *run, const struct inq_excepti
 			continue;
 		if (inq_target_exception_context(run->target, &context, NULL) != INQ_OK)
 			return run->contexts[i];
-		if (inq_target_context(run->target, i, &own, NULL) == INQ_OK && own.size == context.size &&
-		    memcmp(own.raw, context.raw, own.size) == 0)
+		if (inq_target_context(run->target, i, &own, NULL) == INQ_OK &&
+		    own.size == context.size && memcmp(own.raw, context.raw, own.size) == 0)
 			return run->contexts[i]; /* one place for both */
 		return inq_writer_add_copy(run->writer, context.raw, context.size, 16);
 	}
@@ -173,8 +174,8 @@ INQ_STREAM_WRITER(inq_write_exception)
 		memcpy(stream.exception.parameters, sender, sizeof(sender));
 	}
 	piece = inq_writer_add_copy(run->writer, &stream, sizeof(stream), 8);
-	inq_writer_point(run->writer, piece, offsetof(struct md_exception_stream, context), INQ_POINT_LOCATION,
-			 exception_context(run, exception));
+	inq_writer_point(run->writer, piece, offsetof(struct md_exception_stream, context),
+			 INQ_POINT_LOCATION, exception_context(run, exception));
 	inq_writer_stream(run->writer, type, piece);
 	return INQ_OK;
 }

@@ -2,8 +2,8 @@
 /**
  * The stream that inquest adds to the format: how a dump came about.
  *
- * Nothing that another reader needs is in it. A reader takes the first `size` bytes that it knows; later
- * versions only append. Definitions only; usable anywhere.
+ * Nothing that another reader needs is in it. A reader takes the first `size` bytes that it knows;
+ * later versions only append. Definitions only; usable anywhere.
  */
 #ifndef INQ_MINIDUMP_INQUEST_H
 #define INQ_MINIDUMP_INQUEST_H
@@ -15,7 +15,8 @@
 /* For md_inquest_info.flags. */
 enum {
 	MD_INQUEST_HELD_KNOWN = 1, /* held_us is valid */
-	MD_INQUEST_INCOMPLETE = 2, /* something that was asked for is missing; the comment says what */
+	MD_INQUEST_INCOMPLETE =
+		2, /* something that was asked for is missing; the comment says what */
 };
 
 struct MD_PACKED md_inquest_info {

@@ -9,13 +9,15 @@
 
 struct inq_veil {
 	struct inq_veil_policy policy;
-	struct inq_target *shown; /* what may be seen; the target itself where the policy shows everything */
+	struct inq_target
+		*shown; /* what may be seen; the target itself where the policy shows everything */
 };
 
 static enum inq_status refuse(char letter, const char *what, struct inq_error *err)
 {
 	return inq_fail(err, INQ_UNSUPPORTED,
-			"%c: this version cannot %s, so no dump is written; leave the letter out only if the dump "
+			"%c: this version cannot %s, so no dump is written; leave the letter out "
+			"only if the dump "
 			"may hold them",
 			letter, what);
 }
@@ -26,7 +28,8 @@ enum inq_status inq_veil_new(struct inq_target *target, const struct inq_veil_po
 	struct inq_veil_policy stated = policy ? *policy : (struct inq_veil_policy){0};
 	struct inq_veil *veil;
 
-	/* Anything but a filter that is known to be off counts as on: damaged policies are strict ones. */
+	/* Anything but a filter that is known to be off counts as on: damaged policies are strict
+	 * ones. */
 	if (stated.stack != INQ_VEIL_STACK_WHOLE)
 		return refuse('r', "filter what programs keep on their stacks", err);
 	if (stated.names != INQ_VEIL_NAMES_FULL)

@@ -2,9 +2,9 @@
 /**
  * The veil: a target as a stated policy lets it be seen.
  *
- * It is the only thing that capture accepts. A dump can therefore not be written from a target that nobody
- * stated a policy for, and no writer can leak what it was never shown. The zeroed policy is the strictest one;
- * showing everything must be said.
+ * It is the only thing that capture accepts. A dump can therefore not be written from a target that
+ * nobody stated a policy for, and no writer can leak what it was never shown. The zeroed policy is
+ * the strictest one; showing everything must be said.
  */
 #ifndef INQ_PRIVACY_VEIL_H
 #define INQ_PRIVACY_VEIL_H
@@ -38,8 +38,8 @@ struct inq_veil_policy {
  * @policy  NULL means the strictest
  * @ret     new veil, owned by the caller: inq_veil_free(), which leaves the target alone
  *
- * INQ_UNSUPPORTED: a filter that this version cannot apply; it says which letter and what to do. There is no
- * partial veil: no veil, no dump. INQ_NO_MEMORY.
+ * INQ_UNSUPPORTED: a filter that this version cannot apply; it says which letter and what to do.
+ * There is no partial veil: no veil, no dump. INQ_NO_MEMORY.
  */
 enum inq_status inq_veil_new(struct inq_target *target, const struct inq_veil_policy *policy,
 			     struct inq_veil **ret, struct inq_error *err);

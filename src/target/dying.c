@@ -47,7 +47,8 @@ static uint64_t auxv_value(const struct inq_dying *dying, uint64_t type)
 	const void *auxv = inq_dying_auxv(dying, &size);
 	uint64_t value;
 
-	if (!auxv || !inq_auxv_find(auxv, size, dying->core.pointer_size == 4 ? 4 : 8, type, &value))
+	if (!auxv ||
+	    !inq_auxv_find(auxv, size, dying->core.pointer_size == 4 ? 4 : 8, type, &value))
 		return 0;
 	return value;
 }
@@ -81,7 +82,7 @@ static enum inq_status lazy_text(struct inq_dying_lazy *lazy, int fd)
 	return lazy->once.status;
 }
 
-/* --- memory -------------------------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 /* How much of [address, address + size) lies in one readable range from its start on. */
 static size_t readable_from(const struct inq_dying *dying, uint64_t address, size_t size)
@@ -107,8 +108,8 @@ static size_t readable_from(const struct inq_dying *dying, uint64_t address, siz
 	return left < size ? (size_t)left : size;
 }
 
-static enum inq_status dying_read(struct inq_target *target, uint64_t address, void *to, size_t size,
-				  size_t *ret_done, struct inq_error *err)
+static enum inq_status dying_read(struct inq_target *target, uint64_t address, void *to,
+				  size_t size, size_t *ret_done, struct inq_error *err)
 {
 	struct inq_dying *dying = self(target);
 	enum inq_status status = inq_dying_regions_make(dying, err);
@@ -118,7 +119,8 @@ static enum inq_status dying_read(struct inq_target *target, uint64_t address, v
 	if (status != INQ_OK)
 		return status;
 	if (dying->released || dying->vanished || dying->source.mem_fd < 0)
-		return inq_fail(err, INQ_FAULT, "0x%llx: the process is gone", (unsigned long long)address);
+		return inq_fail(err, INQ_FAULT, "0x%llx: the process is gone",
+				(unsigned long long)address);
 	wanted = readable_from(dying, address, size);
 	if (wanted == 0)
 		return inq_fail(err, INQ_FAULT, "0x%llx: not mapped, or not to be read",
@@ -129,10 +131,13 @@ static enum inq_status dying_read(struct inq_target *target, uint64_t address, v
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		/* No error but nothing: the address space itself is gone (mem_rw() in fs/proc/base.c). */
+		/* No error but nothing: the address space itself is gone (mem_rw() in
+		 * fs/proc/base.c). */
 		if (got == 0 && done == 0 && !dying->vanished) {
 			dying->vanished = true;
-			inq_dying_warn(dying, "memory is missing: the process was gone before it was read");
+			inq_dying_warn(
+				dying,
+				"memory is missing: the process was gone before it was read");
 		}
 		if (got <= 0)
 			break;
@@ -145,8 +150,8 @@ static enum inq_status dying_read(struct inq_target *target, uint64_t address, v
 			dying->vanished ? "the process is gone" : strerror(errno));
 }
 
-static enum inq_status dying_memory(struct inq_target *target, const struct inq_range **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status dying_memory(struct inq_target *target, const struct inq_range **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	struct inq_dying *dying = self(target);
 	enum inq_status status = inq_dying_regions_make(dying, err);
@@ -158,8 +163,8 @@ static enum inq_status dying_memory(struct inq_target *target, const struct inq_
 	return INQ_OK;
 }
 
-static enum inq_status dying_regions(struct inq_target *target, const struct inq_region **ret, size_t *ret_count,
-				     struct inq_error *err)
+static enum inq_status dying_regions(struct inq_target *target, const struct inq_region **ret,
+				     size_t *ret_count, struct inq_error *err)
 {
 	struct inq_dying *dying = self(target);
 	enum inq_status status = inq_dying_regions_make(dying, err);
@@ -173,10 +178,10 @@ static enum inq_status dying_regions(struct inq_target *target, const struct inq
 	return INQ_OK;
 }
 
-/* --- threads ------------------------------------------------------------------------------------- */
+/* --- threads --------------------------------------------------------------------------------- */
 
-static enum inq_status dying_threads(struct inq_target *target, const struct inq_thread **ret, size_t *ret_count,
-				     struct inq_error *err)
+static enum inq_status dying_threads(struct inq_target *target, const struct inq_thread **ret,
+				     size_t *ret_count, struct inq_error *err)
 {
 	(void)err;
 	*ret = self(target)->threads;
@@ -184,8 +189,8 @@ static enum inq_status dying_threads(struct inq_target *target, const struct inq
 	return INQ_OK;
 }
 
-static enum inq_status dying_context(struct inq_target *target, size_t index, struct inq_context *ret,
-				     struct inq_error *err)
+static enum inq_status dying_context(struct inq_target *target, size_t index,
+				     struct inq_context *ret, struct inq_error *err)
 {
 	struct inq_dying *dying = self(target);
 
@@ -197,7 +202,7 @@ static enum inq_status dying_context(struct inq_target *target, size_t index, st
 	return INQ_OK;
 }
 
-/* --- exception ----------------------------------------------------------------------------------- */
+/* --- exception ------------------------------------------------------------------------------- */
 
 static enum inq_status make_exception(struct inq_dying *dying, struct inq_error *err)
 {
@@ -210,7 +215,8 @@ static enum inq_status make_exception(struct inq_dying *dying, struct inq_error 
 	status = inq_core_exception(&dying->core.notes, pc, &dying->exception, err);
 	if (status == INQ_ABSENT && dying->source.signal) {
 		/* Notes lost: the kernel's argument still says which signal it was. */
-		dying->exception = (struct inq_exception){.code = dying->source.signal, .address = pc};
+		dying->exception =
+			(struct inq_exception){.code = dying->source.signal, .address = pc};
 		status = INQ_OK;
 	}
 	if (status == INQ_OK)
@@ -239,7 +245,7 @@ static enum inq_status dying_exception_context(struct inq_target *target, struct
 	return dying_context(target, 0, ret, err);
 }
 
-/* --- modules ------------------------------------------------------------------------------------- */
+/* --- modules --------------------------------------------------------------------------------- */
 
 static enum inq_status dying_link_map(struct inq_target *target, const struct inq_link_map **ret,
 				      struct inq_error *err)
@@ -297,8 +303,8 @@ static enum inq_status make_modules(struct inq_dying *dying, struct inq_error *e
 	return inq_modules_make(&source, &dying->modules, err);
 }
 
-static enum inq_status dying_modules(struct inq_target *target, const struct inq_module **ret, size_t *ret_count,
-				     struct inq_error *err)
+static enum inq_status dying_modules(struct inq_target *target, const struct inq_module **ret,
+				     size_t *ret_count, struct inq_error *err)
 {
 	struct inq_dying *dying = self(target);
 
@@ -307,13 +313,14 @@ static enum inq_status dying_modules(struct inq_target *target, const struct inq
 		dying->modules_once.status = make_modules(dying, err);
 	}
 	if (dying->modules_once.status != INQ_OK)
-		return inq_fail(err, dying->modules_once.status, "the list of modules could not be made");
+		return inq_fail(err, dying->modules_once.status,
+				"the list of modules could not be made");
 	*ret = dying->modules.modules;
 	*ret_count = dying->modules.count;
 	return INQ_OK;
 }
 
-/* --- system and process -------------------------------------------------------------------------- */
+/* --- system and process ---------------------------------------------------------------------- */
 
 static void make_system(struct inq_dying *dying)
 {
@@ -326,17 +333,18 @@ static void make_system(struct inq_dying *dying)
 	inq_cpu_facts(system);
 	system->page_size = (uint32_t)auxv_value(dying, AT_PAGESZ);
 	if (lazy_text(&dying->cpuinfo, dying->source.cpuinfo_fd) == INQ_OK)
-		system->processors =
-			inq_cpuinfo_count((const char *)dying->cpuinfo.bytes.data, dying->cpuinfo.bytes.size);
+		system->processors = inq_cpuinfo_count((const char *)dying->cpuinfo.bytes.data,
+						       dying->cpuinfo.bytes.size);
 	if (kernel) {
-		inq_release_numbers(kernel->release, &system->major, &system->minor, &system->build);
+		inq_release_numbers(kernel->release, &system->major, &system->minor,
+				    &system->build);
 		inq_buffer_printf(&dying->version, "%s %s %s %s", kernel->sysname, kernel->release,
 				  kernel->version, kernel->machine);
 		system->version = inq_buffer_text(&dying->version);
 	}
 	if (lazy_text(&dying->os_release, dying->source.os_release_fd) == INQ_OK &&
-	    inq_os_release_value((const char *)dying->os_release.bytes.data, dying->os_release.bytes.size,
-				 "PRETTY_NAME", &dying->distribution))
+	    inq_os_release_value((const char *)dying->os_release.bytes.data,
+				 dying->os_release.bytes.size, "PRETTY_NAME", &dying->distribution))
 		system->distribution = inq_buffer_text(&dying->distribution);
 }
 
@@ -392,7 +400,8 @@ static void make_process(struct inq_dying *dying)
 		.program = program_name(dying),
 		.executable = executable_path(dying),
 		.arguments = arguments_text(dying),
-		.create_time = inq_create_time(&source->texts[INQ_DYING_UPTIME], source->dump_time, &stat),
+		.create_time =
+			inq_create_time(&source->texts[INQ_DYING_UPTIME], source->dump_time, &stat),
 		.user_us = stat.user_us,
 		.kernel_us = stat.kernel_us,
 		.dump_time = source->dump_time,
@@ -412,15 +421,15 @@ static enum inq_status dying_process(struct inq_target *target, const struct inq
 	return INQ_OK;
 }
 
-/* --- texts --------------------------------------------------------------------------------------- */
+/* --- texts ----------------------------------------------------------------------------------- */
 
 static enum inq_status release_text(struct inq_dying *dying, const char **ret, size_t *ret_size)
 {
 	if (lazy_text(&dying->os_release, dying->source.os_release_fd) != INQ_OK)
 		return INQ_ABSENT;
 	if (!dying->release.data)
-		inq_os_release_convert((const char *)dying->os_release.bytes.data, dying->os_release.bytes.size,
-				       &dying->release);
+		inq_os_release_convert((const char *)dying->os_release.bytes.data,
+				       dying->os_release.bytes.size, &dying->release);
 	*ret = inq_buffer_text(&dying->release);
 	*ret_size = dying->release.size;
 	return dying->release.size ? INQ_OK : INQ_ABSENT;
@@ -435,8 +444,8 @@ static enum inq_status cpuinfo_text(struct inq_dying *dying, const char **ret, s
 	return INQ_OK;
 }
 
-static enum inq_status dying_text(struct inq_target *target, enum inq_text_kind kind, const char **ret,
-				  size_t *ret_size, struct inq_error *err)
+static enum inq_status dying_text(struct inq_target *target, enum inq_text_kind kind,
+				  const char **ret, size_t *ret_size, struct inq_error *err)
 {
 	static const int raw[INQ_TEXT_COUNT] = {
 		[INQ_TEXT_STATUS] = INQ_DYING_STATUS + 1,
@@ -488,7 +497,7 @@ static enum inq_status dying_warning(struct inq_target *target, size_t index, co
 	return INQ_OK;
 }
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 static void dying_free(struct inq_target *target)
 {
@@ -528,8 +537,8 @@ static const struct inq_target_ops dying_ops = {
 	.free = dying_free,
 };
 
-enum inq_status inq_target_open_dying(const struct inq_dying_source *source, struct inq_target **ret,
-				      struct inq_error *err)
+enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
+				      struct inq_target **ret, struct inq_error *err)
 {
 	struct inq_dying *dying = calloc(1, sizeof(*dying));
 	enum inq_status status;

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * A dying process as a target: the kernel holds it, and a privileged program has opened what is needed.
+ * A dying process as a target: the kernel holds it, and a privileged program has opened what is
+ * needed.
  *
  * Privilege falls in stages. The privileged part acquires and interprets nothing: it fills a struct
- * inq_dying_source with open descriptors, texts as the kernel gave them, and numbers that the kernel attested
- * in the arguments of the helper. Then it confines itself, and only then calls inq_target_open_dying(),
- * which takes all of this apart. Nothing here opens a file: the system calls used are read, pread, fstat and
- * what malloc needs.
+ * inq_dying_source with open descriptors, texts as the kernel gave them, and numbers that the
+ * kernel attested in the arguments of inquest-core. Then it confines itself, and only then calls
+ * inq_target_open_dying(), which takes all of this apart. Nothing here opens a file: the system
+ * calls used are read, pread, fstat and what malloc needs.
  *
- * From the pipe come the ELF header, the program headers and the notes (registers of every thread, siginfo);
- * memory is read with pread on /proc/PID/mem, which is authorized when it is opened and works after privileges
- * are gone. What the kernel would leave out of a core it says by program headers whose file size is 0; together
- * with coredump_filter that tells a region that must not be read (VM_DONTDUMP, VM_IO, PFN mappings, wiped
- * on fork by DONTDUMP, memfd_secret) from one that the filter alone leaves out. Where it cannot be told, VmFlags of
- * smaps decide, read only then since it walks page tables; without smaps such a region is not read.
+ * From the pipe come the ELF header, the program headers and the notes (registers of every thread,
+ * siginfo); memory is read with pread on /proc/PID/mem, which is authorized when it is opened and
+ * works after privileges are gone. What the kernel would leave out of a core it says by program
+ * headers whose file size is 0; together with coredump_filter that tells a region that must not be
+ * read (VM_DONTDUMP, VM_IO, memfd_secret) from one that the filter alone leaves out. Where it
+ * cannot be told, VmFlags of smaps decide, read only then since it walks page tables; without smaps
+ * such a region is not read. VM_WIPEONFORK keeps nothing out of the kernel's cores, so it is not
+ * seen here: whatever asks for more memory than stacks and code has to look at smaps first.
  *
- * Every piece may be missing or damaged: the target opens with what is there, and warnings say the rest.
+ * Every piece may be missing or damaged: the target opens with what is there, and warnings say the
+ * rest.
  */
 #ifndef INQ_TARGET_DYING_H
 #define INQ_TARGET_DYING_H
@@ -29,7 +33,7 @@
 
 /* Limits on what a crashed process can make us hold. */
 enum {
-	INQ_DYING_MAX_SEGMENTS = 1 << 20, /* program headers; the kernel's usual limit of maps is 65,530 */
+	INQ_DYING_MAX_SEGMENTS = 1 << 20, /* program headers; usually at most 65,531 */
 	INQ_DYING_MAX_THREADS = 200000,   /* notes and listed threads; 1,300 bytes each */
 	INQ_DYING_MAX_NOTE = 16 << 20,    /* bytes of one note that is kept (NT_FILE) */
 	INQ_DYING_MAX_TEXT = 32 << 20,    /* bytes of one lazily read text */
@@ -61,27 +65,29 @@ struct inq_dying_bytes {
 
 /* One thread as /proc/PID/task lists it, crashed thread included, in any order. */
 struct inq_dying_thread {
-	uint32_t tid;     /* in the initial PID namespace */
-	uint32_t ns_tid;  /* in its own (status: NSpid's last); 0 unknown: then paired by order of creation */
-	char comm[16];    /* raw bytes of task/TID/comm without the newline, NUL-terminated; "" unknown */
+	uint32_t tid;    /* in the initial PID namespace */
+	uint32_t ns_tid; /* in its own (status: NSpid's last); 0: paired by order of creation */
+	char comm[16];   /* raw bytes of task/TID/comm, NUL for the newline; "" unknown */
 };
 
 /* All borrowed: descriptors and memory stay the caller's and must outlive the target. */
 struct inq_dying_source {
-	int core_fd;       /* the pipe that the kernel writes the core into, nothing read from it yet; -1 none */
+	int core_fd;       /* the pipe with the core, nothing read from it yet; -1 none */
 	int mem_fd;        /* /proc/PID/mem; -1 none */
 	int smaps_fd;      /* /proc/PID/smaps, nothing read yet; -1 none */
 	int cpuinfo_fd;    /* /proc/cpuinfo; -1 none */
-	int os_release_fd; /* /etc/os-release of the crashed process's root or of ours; -1 none */
+	int os_release_fd; /* /etc/os-release; -1 none */
 	struct inq_dying_bytes texts[INQ_DYING_TEXT_COUNT];
 	const struct inq_dying_thread *threads;
 	size_t thread_count;
 	const struct utsname *kernel; /* uname(2); NULL unknown */
-	const char *executable; /* target of the link /proc/PID/exe, raw (" (deleted)" included); NULL unknown */
+	const char *executable;       /* where /proc/PID/exe leads, raw, " (deleted)" included;
+				       * NULL unknown */
 
 	/* What the kernel said in the arguments. Ids are those of the initial namespaces. */
 	uint32_t pid, tid;    /* %P, %I; 0 unknown */
-	uint32_t ns_tid;      /* %i: the crashed thread in its own PID namespace, as the notes have it; 0 unknown */
+	uint32_t ns_tid; /* %i: the crashed thread in its own PID namespace, as the notes have it; 0
+			    unknown */
 	uint32_t uid, gid;    /* %u, %g; UINT32_MAX unknown */
 	uint32_t signal;      /* %s; 0 unknown */
 	int dumpable;         /* %d; -1 unknown */
@@ -90,19 +96,20 @@ struct inq_dying_source {
 };
 
 /**
- * Take a dying process apart: reads header, program headers and notes off the pipe, nothing of its memory.
+ * Take a dying process apart: reads header, program headers and notes off the pipe, nothing of its
+ * memory.
  *
  * @source  see there; the structure itself is copied
  * @ret     new target, owned by the caller: inq_target_free(), which closes nothing
  *
- * INQ_NO_MEMORY; INQ_BAD_DATA: neither the pipe nor /proc told of a single thread. A pipe that ends early,
- * is not an ELF core, or is of another machine is a warning of the target, not a failure.
+ * INQ_NO_MEMORY; INQ_BAD_DATA: neither the pipe nor /proc told of a single thread. A pipe that ends
+ * early, is not an ELF core, or is of another machine is a warning of the target, not a failure.
  *
- * Threads come with the crashed one first (the order of the notes), then those that only /proc lists.
- * Time is bounded by the pipe: the caller has an alarm.
+ * Threads come with the crashed one first (the order of the notes), then those that only /proc
+ * lists. Time is bounded by the pipe: the caller has an alarm.
  */
-enum inq_status inq_target_open_dying(const struct inq_dying_source *source, struct inq_target **ret,
-				      struct inq_error *err);
+enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
+				      struct inq_target **ret, struct inq_error *err);
 
 /**
  * No more reads from the process: called when it is let go. Reads of memory fail from here on

@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 enum {
-	PIPE_CHUNK = 64 << 10,  /* a pipe's default capacity */
-	NOTE_NAME_MAX = 32,     /* bytes; the kernel's are "CORE" and "LINUX" */
-	THREAD_NOTES_MAX = 64 << 10, /* bytes of notes kept of one thread but the first, until its CONTEXT is made */
+	PIPE_CHUNK = 64 << 10,	     /* a pipe's default capacity */
+	NOTE_NAME_MAX = 32,	     /* bytes; the kernel's are "CORE" and "LINUX" */
+	THREAD_NOTES_MAX = 64 << 10, /* bytes of notes kept of one thread but the first, until its
+					CONTEXT is made */
 };
 
 struct pipe {
@@ -140,7 +141,8 @@ static bool read_header(struct walk *walk, struct header *ret)
 	core->pointer_size = word;
 	core->notes.machine = core->machine;
 	core->notes.pointer_size = word;
-	if (type != ET_CORE || ret->phdr_size != (ret->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) ||
+	if (type != ET_CORE ||
+	    ret->phdr_size != (ret->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)) ||
 	    ret->phdr_offset < size) {
 		problem(core, "the core's ELF header makes no sense");
 		return false;
@@ -205,15 +207,16 @@ static bool read_phdrs(struct walk *walk, const struct header *header, struct ph
 		if (!read_phdr(walk, header, &phdr))
 			return false;
 		/*
-		 * 65,535 or more program headers: the true count is in a section header behind the memory, which
-		 * never comes. But the kernel puts PT_NOTE first and its bytes right behind the headers
-		 * (elf_core_dump() in fs/binfmt_elf.c).
+		 * 65,535 or more program headers: the true count is in a section header behind the
+		 * memory, which never comes. But the kernel puts PT_NOTE first and its bytes right
+		 * behind the headers (elf_core_dump() in fs/binfmt_elf.c).
 		 */
-		if (i == 0 && count == PN_XNUM && phdr.type == PT_NOTE && phdr.offset > header->phdr_offset)
+		if (i == 0 && count == PN_XNUM && phdr.type == PT_NOTE &&
+		    phdr.offset > header->phdr_offset)
 			count = (phdr.offset - header->phdr_offset) / header->phdr_size;
 		if (count > INQ_DYING_MAX_SEGMENTS) {
-			problem(walk->core, "%llu program headers, at most %d", (unsigned long long)count,
-				INQ_DYING_MAX_SEGMENTS);
+			problem(walk->core, "%llu program headers, at most %d",
+				(unsigned long long)count, INQ_DYING_MAX_SEGMENTS);
 			return false;
 		}
 		if (phdr.type == PT_LOAD)
@@ -264,12 +267,14 @@ static void append_registers(struct walk *walk, const struct inq_core_notes *not
 	memcpy(registers->raw, context.raw, context.size);
 }
 
-/* All notes of a thread are there: make its CONTEXT. The first thread's notes stay, the process's are among them. */
+/* All notes of a thread are there: make its CONTEXT. The first thread's notes stay, the process's
+ * are among them. */
 static void finish_thread(struct walk *walk)
 {
 	struct inq_dying_core *core = walk->core;
 	bool is_first = core->threads.size == 0;
-	struct inq_core_notes notes = {.machine = core->machine, .pointer_size = core->pointer_size};
+	struct inq_core_notes notes = {.machine = core->machine,
+				       .pointer_size = core->pointer_size};
 
 	if (!walk->has_thread)
 		return;
@@ -397,7 +402,8 @@ size_t inq_dying_core_thread_count(const struct inq_dying_core *core)
 	return core->threads.size / sizeof(struct inq_dying_registers);
 }
 
-const struct inq_dying_registers *inq_dying_core_thread(const struct inq_dying_core *core, size_t index)
+const struct inq_dying_registers *inq_dying_core_thread(const struct inq_dying_core *core,
+							size_t index)
 {
 	return (const struct inq_dying_registers *)core->threads.data + index;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * The front part of a core, as the kernel pipes it: ELF header, program headers, notes. Nothing of the memory
- * behind them is read.
+ * The front part of a core, as the kernel pipes it: ELF header, program headers, notes. Nothing of
+ * the memory behind them is read.
  *
- * The notes of a process with 10,000 threads are 40 MB; they go by in pieces, and of each thread only its
- * CONTEXT stays.
+ * The notes of a process with 10,000 threads are 40 MB; they go by in pieces, and of each thread
+ * only its CONTEXT stays.
  */
 #ifndef INQ_TARGET_DYING_CORE_H
 #define INQ_TARGET_DYING_CORE_H
@@ -36,10 +36,12 @@ struct inq_dying_registers {
 struct inq_dying_core {
 	enum inq_machine machine;
 	unsigned pointer_size;      /* 4 or 8; 0 if not even the header was there */
-	struct inq_buffer segments; /* struct inq_dying_segment[], in the kernel's order: by address */
+	struct inq_buffer
+		segments; /* struct inq_dying_segment[], in the kernel's order: by address */
 	struct inq_buffer threads;  /* struct inq_dying_registers[], the crashed one first */
 	uint32_t context_size;      /* bytes valid in each raw */
-	struct inq_buffer first;    /* the first thread's notes and the process's, borrowed by `notes` */
+	struct inq_buffer
+		first; /* the first thread's notes and the process's, borrowed by `notes` */
 	struct inq_core_notes notes; /* made of `first` */
 	uint64_t notes_lost;        /* bytes of notes that never came */
 	char problem[160];          /* what is damaged or missing, in words; "" if nothing */
@@ -58,6 +60,7 @@ void inq_dying_core_done(struct inq_dying_core *core);
 
 size_t inq_dying_core_segment_count(const struct inq_dying_core *core);
 size_t inq_dying_core_thread_count(const struct inq_dying_core *core);
-const struct inq_dying_registers *inq_dying_core_thread(const struct inq_dying_core *core, size_t index);
+const struct inq_dying_registers *inq_dying_core_thread(const struct inq_dying_core *core,
+							size_t index);
 
 #endif

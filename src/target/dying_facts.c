@@ -32,7 +32,8 @@ static uint64_t ticks_to_us(uint64_t ticks)
 	return __builtin_mul_overflow(ticks, (uint64_t)TICK_US, &us) ? 0 : us;
 }
 
-/* Field n of stat, counted as proc(5) does; field 3 is the first behind the name. Negative ones are 0. */
+/* Field n of stat, counted as proc(5) does; field 3 is the first behind the name. Negative ones are
+ * 0. */
 static uint64_t stat_field(const char *text, const char *end, unsigned field)
 {
 	for (unsigned at = 3; at < field; at++) {
@@ -62,7 +63,8 @@ struct inq_stat_facts inq_stat_facts(const struct inq_dying_bytes *stat)
 	return facts;
 }
 
-uint64_t inq_create_time(const struct inq_dying_bytes *uptime, uint64_t now, const struct inq_stat_facts *stat)
+uint64_t inq_create_time(const struct inq_dying_bytes *uptime, uint64_t now,
+			 const struct inq_stat_facts *stat)
 {
 	const char *text = uptime->data;
 	uint64_t up;
@@ -159,7 +161,8 @@ bool inq_os_release_value(const char *text, size_t size, const char *key, struct
 			continue;
 		line += key_size + 1;
 		length -= key_size + 1;
-		if (length >= 2 && (line[0] == '"' || line[0] == '\'') && line[length - 1] == line[0]) {
+		if (length >= 2 && (line[0] == '"' || line[0] == '\'') &&
+		    line[length - 1] == line[0]) {
 			line++;
 			length -= 2;
 		}
@@ -223,7 +226,8 @@ void inq_cpu_facts(struct inq_system *ret)
 #endif
 }
 
-void inq_release_numbers(const char *release, uint32_t *ret_major, uint32_t *ret_minor, uint32_t *ret_build)
+void inq_release_numbers(const char *release, uint32_t *ret_major, uint32_t *ret_minor,
+			 uint32_t *ret_build)
 {
 	uint32_t *places[] = {ret_major, ret_minor, ret_build};
 	const char *end = release + strlen(release);

@@ -2,8 +2,8 @@
 /**
  * What the texts of /proc say about a process and its machine.
  *
- * They are half hostile: a program chooses its name, and a name may hold ")", blanks, newlines. Numbers are
- * looked for only where a name cannot reach. What is missing stays 0 or "".
+ * They are half hostile: a program chooses its name, and a name may hold ")", blanks, newlines.
+ * Numbers are looked for only where a name cannot reach. What is missing stays 0 or "".
  */
 #ifndef INQ_TARGET_DYING_FACTS_H
 #define INQ_TARGET_DYING_FACTS_H
@@ -21,13 +21,16 @@ struct inq_stat_facts {
 };
 struct inq_stat_facts inq_stat_facts(const struct inq_dying_bytes *stat);
 
-/* Seconds since 1970 at which the process was created, by uptime and the time of the dump; 0 unknown. */
-uint64_t inq_create_time(const struct inq_dying_bytes *uptime, uint64_t now, const struct inq_stat_facts *stat);
+/* Seconds since 1970 at which the process was created, by uptime and the time of the dump; 0
+ * unknown. */
+uint64_t inq_create_time(const struct inq_dying_bytes *uptime, uint64_t now,
+			 const struct inq_stat_facts *stat);
 
 /* coredump_filter; false if it cannot be read. */
 bool inq_filter_parse(const struct inq_dying_bytes *text, uint32_t *ret);
 
-/* /proc/cpuinfo: how many processors, and where to cut so that at most `limit` bytes of whole processors stay. */
+/* /proc/cpuinfo: how many processors, and where to cut so that at most `limit` bytes of whole
+ * processors stay. */
 uint32_t inq_cpuinfo_count(const char *text, size_t size);
 size_t inq_cpuinfo_cut(const char *text, size_t size, size_t limit);
 
@@ -41,6 +44,7 @@ bool inq_os_release_value(const char *text, size_t size, const char *key, struct
 void inq_cpu_facts(struct inq_system *ret);
 
 /* "6.18.44-x" into its numbers. */
-void inq_release_numbers(const char *release, uint32_t *ret_major, uint32_t *ret_minor, uint32_t *ret_build);
+void inq_release_numbers(const char *release, uint32_t *ret_major, uint32_t *ret_minor,
+			 uint32_t *ret_build);
 
 #endif

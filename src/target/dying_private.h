@@ -59,7 +59,8 @@ struct inq_dying {
 };
 
 /* Say something to the person who opens the dump. */
-void inq_dying_warn(struct inq_dying *dying, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void inq_dying_warn(struct inq_dying *dying, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* dying_threads.c: the thread list; called once at the opening. */
 enum inq_status inq_dying_threads_make(struct inq_dying *dying, struct inq_error *err);

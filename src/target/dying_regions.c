@@ -31,39 +31,45 @@ static bool starts(const char *text, const char *with)
 
 static bool is_device(const char *name)
 {
-	return starts(name, "/dev/") && !starts(name, "/dev/shm/") && strcmp(name, "/dev/zero") != 0;
+	return starts(name, "/dev/") && !starts(name, "/dev/shm/") &&
+	       strcmp(name, "/dev/zero") != 0;
 }
 
 /*
- * A mapping of which the kernel would write nothing: vma_dump_size() in fs/coredump.c, read backwards. VM_DONTDUMP
- * and VM_IO come before the filter's bits, so where the filter would have let the mapping through, they are
- * the reason.
+ * A mapping of which the kernel would write nothing: vma_dump_size() in fs/coredump.c, read
+ * backwards. VM_DONTDUMP and VM_IO come before the filter's bits, so where the filter would have
+ * let the mapping through, they are the reason.
  */
 static enum verdict judge_left_out(const struct inq_region *region, uint32_t filter)
 {
 	bool shared = region->flags & INQ_REGION_SHARED;
 	bool is_file = region->name[0] == '/';
 
-	if (is_device(region->name) || starts(region->name, "/anon_hugepage") || starts(region->name, "/SYSV"))
+	if (is_device(region->name) || starts(region->name, "/anon_hugepage") ||
+	    starts(region->name, "/SYSV"))
 		return UNKNOWN;
 	if (shared)
-		return filter & FILTER_ANON_SHARED && filter & FILTER_MAPPED_SHARED ? NO_DUMP : UNKNOWN;
-	/* Never written or not to be dumped: either way there is nothing in it that a dump may hold. */
+		return filter & FILTER_ANON_SHARED && filter & FILTER_MAPPED_SHARED ? NO_DUMP
+										    : UNKNOWN;
+	/* Never written or not to be dumped: either way there is nothing in it that a dump may
+	 * hold. */
 	if (!is_file)
 		return filter & FILTER_ANON_PRIVATE ? NO_DUMP : UNKNOWN;
 	if (filter & FILTER_MAPPED_PRIVATE)
 		return NO_DUMP;
 	/*
-	 * Code that nobody wrote to: its bytes are the file's, and the default filter leaves it out. Data of files
-	 * stay unread, since a file may be mapped with MADV_DONTDUMP to keep it out of cores. Code at offset 0 begins
-	 * with an ELF header, which the kernel would have written if it may.
+	 * Code that nobody wrote to: its bytes are the file's, and the default filter leaves it
+	 * out. Data of files stay unread, since a file may be mapped with MADV_DONTDUMP to keep it
+	 * out of cores. Code at offset 0 begins with an ELF header, which the kernel would have
+	 * written if it may.
 	 */
 	if (!(region->protection & INQ_PROT_EXEC))
 		return UNKNOWN;
 	return region->file_offset || !(filter & FILTER_ELF_HEADERS) ? MAY_READ : NO_DUMP;
 }
 
-static enum verdict judge(const struct inq_region *region, const struct inq_dying_segment *segment, uint32_t filter)
+static enum verdict judge(const struct inq_region *region, const struct inq_dying_segment *segment,
+			  uint32_t filter)
 {
 	if (region->flags & INQ_REGION_NO_DUMP)
 		return NO_DUMP;
@@ -78,7 +84,8 @@ static enum verdict judge(const struct inq_region *region, const struct inq_dyin
 }
 
 /* The segment that holds the address; *at moves forward only (both lists are sorted). */
-static const struct inq_dying_segment *segment_at(const struct inq_dying_core *core, size_t *at, uint64_t address)
+static const struct inq_dying_segment *segment_at(const struct inq_dying_core *core, size_t *at,
+						  uint64_t address)
 {
 	const struct inq_dying_segment *segments = (const void *)core->segments.data;
 	size_t count = inq_dying_core_segment_count(core);
@@ -88,7 +95,8 @@ static const struct inq_dying_segment *segment_at(const struct inq_dying_core *c
 	return *at < count && segments[*at].base <= address ? &segments[*at] : NULL;
 }
 
-/* Judge every region; *ret_unknown_stack tells that some thread's stack is among those that only smaps can tell. */
+/* Judge every region; *ret_unknown_stack tells that some thread's stack is among those that only
+ * smaps can tell. */
 static void judge_all(struct inq_dying *dying, uint8_t *verdicts, bool *ret_unknown_stack)
 {
 	uint32_t filter = FILTER_DEFAULT;
@@ -98,18 +106,21 @@ static void judge_all(struct inq_dying *dying, uint8_t *verdicts, bool *ret_unkn
 	for (size_t i = 0; i < dying->maps.count; i++) {
 		struct inq_region *region = &dying->maps.regions[i];
 
-		verdicts[i] = (uint8_t)judge(region, segment_at(&dying->core, &at, region->base), filter);
+		verdicts[i] =
+			(uint8_t)judge(region, segment_at(&dying->core, &at, region->base), filter);
 		if (verdicts[i] == NO_DUMP)
 			region->flags |= INQ_REGION_NO_DUMP;
 	}
 	*ret_unknown_stack = false;
 	for (size_t i = 0; i < inq_dying_core_thread_count(&dying->core); i++) {
 		const struct inq_dying_registers *thread = inq_dying_core_thread(&dying->core, i);
-		struct inq_context context = {.machine = dying->core.machine, .size = dying->core.context_size};
+		struct inq_context context = {.machine = dying->core.machine,
+					      .size = dying->core.context_size};
 		const struct inq_region *region;
 
 		memcpy(context.raw, thread->raw, sizeof(context.raw));
-		region = inq_region_at(dying->maps.regions, dying->maps.count, inq_context_sp(&context));
+		region = inq_region_at(dying->maps.regions, dying->maps.count,
+				       inq_context_sp(&context));
 		if (region && verdicts[region - dying->maps.regions] == UNKNOWN)
 			*ret_unknown_stack = true;
 	}
@@ -125,7 +136,8 @@ static void ask_smaps(struct inq_dying *dying, uint8_t *verdicts)
 	    inq_maps_parse((const char *)text.data, text.size, &smaps, NULL) == INQ_OK) {
 		for (size_t i = 0; i < dying->maps.count; i++) {
 			struct inq_region *region = &dying->maps.regions[i];
-			const struct inq_region *told = inq_region_at(smaps.regions, smaps.count, region->base);
+			const struct inq_region *told =
+				inq_region_at(smaps.regions, smaps.count, region->base);
 
 			if (verdicts[i] != UNKNOWN || !told)
 				continue;
@@ -134,7 +146,8 @@ static void ask_smaps(struct inq_dying *dying, uint8_t *verdicts)
 		}
 		dying->smaps_used = true;
 	} else {
-		inq_dying_warn(dying, "stacks are missing: the process's coredump_filter leaves them out, and smaps, "
+		inq_dying_warn(dying, "stacks are missing: the process's coredump_filter leaves "
+				      "them out, and smaps, "
 				      "which tells whether they may be read, is not there");
 	}
 	inq_maps_done(&smaps);
@@ -142,7 +155,8 @@ static void ask_smaps(struct inq_dying *dying, uint8_t *verdicts)
 }
 
 /* Readable neighbours become one range. */
-static enum inq_status collect_readable(struct inq_dying *dying, const uint8_t *verdicts, struct inq_error *err)
+static enum inq_status collect_readable(struct inq_dying *dying, const uint8_t *verdicts,
+					struct inq_error *err)
 {
 	struct inq_range *ranges = calloc(dying->maps.count + 1, sizeof(*ranges));
 	size_t count = 0;
@@ -185,17 +199,20 @@ static void name_from_files(const struct inq_core_files *files, struct inq_regio
 	}
 	if (low < files->count && files->files[low].start <= region->base) {
 		region->name = files->files[low].name;
-		region->file_offset = files->files[low].offset + (region->base - files->files[low].start);
+		region->file_offset =
+			files->files[low].offset + (region->base - files->files[low].start);
 	}
 }
 
-/* /proc told nothing (the leader is gone, or the helper came too late): the core's own list of mappings. */
+/* /proc told nothing (the leader is gone, or it was asked too late): the core's own list of
+ * mappings. */
 static enum inq_status regions_from_core(struct inq_dying *dying, struct inq_error *err)
 {
 	const struct inq_dying_segment *segments = (const void *)dying->core.segments.data;
 	size_t count = inq_dying_core_segment_count(&dying->core);
 
-	inq_core_files_parse(dying->core.notes.files, dying->core.pointer_size, &dying->files, NULL);
+	inq_core_files_parse(dying->core.notes.files, dying->core.pointer_size, &dying->files,
+			     NULL);
 	dying->maps.regions = calloc(count + 1, sizeof(*dying->maps.regions));
 	if (!dying->maps.regions)
 		return inq_fail(err, INQ_NO_MEMORY, "regions: out of memory");
@@ -203,7 +220,8 @@ static enum inq_status regions_from_core(struct inq_dying *dying, struct inq_err
 		struct inq_region *region = &dying->maps.regions[dying->maps.count];
 		uint64_t end;
 
-		if (__builtin_add_overflow(segments[i].base, segments[i].size, &end) || !segments[i].size ||
+		if (__builtin_add_overflow(segments[i].base, segments[i].size, &end) ||
+		    !segments[i].size ||
 		    (dying->maps.count && segments[i].base < region[-1].base + region[-1].size))
 			continue;
 		*region = (struct inq_region){
@@ -247,7 +265,9 @@ enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error
 	if (text->cut)
 		inq_dying_warn(dying, "the list of mappings is cut after %zu bytes", text->size);
 	if (dying->maps.bad_lines)
-		inq_dying_warn(dying, "%zu lines of the list of mappings make no sense, the first is line %zu",
-			       dying->maps.bad_lines, dying->maps.first_bad);
+		inq_dying_warn(
+			dying,
+			"%zu lines of the list of mappings make no sense, the first is line %zu",
+			dying->maps.bad_lines, dying->maps.first_bad);
 	return dying->maps_once.status = status;
 }

@@ -7,11 +7,12 @@
 #include <string.h>
 
 /*
- * Two names for one thread. The notes number threads in the process's own PID namespace, /proc and the kernel's
- * arguments in the initial one. In the same namespace they are equal. Else the list may carry both numbers;
- * where it does not, both are handed out in the order of creation, so that the n-th smallest of one is the n-th
- * smallest of the other, which is believed only if the counts agree and the crashed thread fits. Without a pairing
- * the notes' numbers stay, all of them, and names are left out: a wrong name is worse than none.
+ * Two names for one thread. The notes number threads in the process's own PID namespace, /proc and
+ * the kernel's arguments in the initial one. In the same namespace they are equal. Else the list
+ * may carry both numbers; where it does not, both are handed out in the order of creation, so that
+ * the n-th smallest of one is the n-th smallest of the other, which is believed only if the counts
+ * agree and the crashed thread fits. Without a pairing the notes' numbers stay, all of them, and
+ * names are left out: a wrong name is worse than none.
  */
 struct pair {
 	uint32_t own; /* as the notes have it */
@@ -52,7 +53,8 @@ static uint32_t crashed_own(const struct inq_dying *dying)
 	return dying->source.ns_tid ? dying->source.ns_tid : dying->source.tid;
 }
 
-static bool pair_by_rank(const struct inq_dying *dying, struct pair *pairs, const struct inq_dying_thread **listed)
+static bool pair_by_rank(const struct inq_dying *dying, struct pair *pairs,
+			 const struct inq_dying_thread **listed)
 {
 	const struct inq_dying_source *source = &dying->source;
 	size_t count = source->thread_count;
@@ -74,7 +76,8 @@ static bool pair_by_rank(const struct inq_dying *dying, struct pair *pairs, cons
 }
 
 /* Sorted by own number; false if nothing can be paired. */
-static bool make_pairs(const struct inq_dying *dying, struct pair *pairs, const struct inq_dying_thread **listed)
+static bool make_pairs(const struct inq_dying *dying, struct pair *pairs,
+		       const struct inq_dying_thread **listed)
 {
 	const struct inq_dying_source *source = &dying->source;
 	bool same = !source->tid || crashed_own(dying) == source->tid;
@@ -100,10 +103,12 @@ static void fill(struct inq_dying *dying, struct pair *pairs, size_t pair_count)
 	size_t noted = inq_dying_core_thread_count(&dying->core);
 
 	for (size_t i = 0; i < noted; i++) {
-		const struct inq_dying_registers *registers = inq_dying_core_thread(&dying->core, i);
+		const struct inq_dying_registers *registers =
+			inq_dying_core_thread(&dying->core, i);
 		struct inq_thread *thread = &dying->threads[dying->thread_count++];
 		struct pair wanted = {.own = registers->tid};
-		struct pair *pair = bsearch(&wanted, pairs, pair_count, sizeof(*pairs), compare_own);
+		struct pair *pair =
+			bsearch(&wanted, pairs, pair_count, sizeof(*pairs), compare_own);
 
 		thread->tid = registers->tid;
 		thread->has_context = registers->has_context;
@@ -138,7 +143,8 @@ enum inq_status inq_dying_threads_make(struct inq_dying *dying, struct inq_error
 	const struct inq_dying_source *source = &dying->source;
 	size_t noted = inq_dying_core_thread_count(&dying->core);
 	size_t listed_count = source->thread_count;
-	const struct inq_dying_thread **listed = calloc(listed_count + 1, sizeof(const struct inq_dying_thread *));
+	const struct inq_dying_thread **listed =
+		calloc(listed_count + 1, sizeof(const struct inq_dying_thread *));
 	struct pair *pairs = calloc(listed_count + 1, sizeof(*pairs));
 
 	dying->threads = calloc(noted + listed_count + 1, sizeof(*dying->threads));
@@ -153,7 +159,8 @@ enum inq_status inq_dying_threads_make(struct inq_dying *dying, struct inq_error
 		fill(dying, pairs, 0);
 	free(listed);
 	free(pairs);
-	/* Even where nothing is known but the kernel's arguments, the crashed thread is in the list. */
+	/* Even where nothing is known but the kernel's arguments, the crashed thread is in the
+	 * list. */
 	if (dying->thread_count == 0 && source->tid) {
 		dying->threads[0] = (struct inq_thread){.tid = source->tid, .crashed = true};
 		dying->thread_count = 1;
