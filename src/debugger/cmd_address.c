@@ -18,11 +18,16 @@ static const struct usage {
 };
 enum { USAGES = sizeof(usages) / sizeof(usages[0]) };
 
-static size_t usage_of(const struct inq_region *region)
+static size_t usage_of(struct debugger *debugger, const struct inq_region *region)
 {
-	size_t i = 0;
+	size_t i = 0, count;
+	const struct inq_module *modules = inq_session_modules(debugger->session, &count);
+	uint32_t flags = region->flags;
 
-	while (usages[i].flag && !(region->flags & usages[i].flag))
+	/* Not every dump marks what belongs to a module; the list of modules knows. */
+	if (inq_module_at(modules, count, region->base) && !(flags & INQ_REGION_FREE))
+		flags |= INQ_REGION_IMAGE;
+	while (usages[i].flag && !(flags & usages[i].flag))
 		i++;
 	return i;
 }
@@ -82,7 +87,7 @@ static json_t *json_region(struct debugger *debugger, const struct inq_region *r
 	json_object_set_new(object, "start", json_address(region->base));
 	json_object_set_new(object, "end", json_address(region->base + region->size));
 	json_object_set_new(object, "protection", json_text(protection));
-	json_object_set_new(object, "usage", json_text(usages[usage_of(region)].name));
+	json_object_set_new(object, "usage", json_text(usages[usage_of(debugger, region)].name));
 	json_object_set_new(object, "file_offset", json_address(region->file_offset));
 	json_object_set_new(object, "in_dump", json_integer((json_int_t)bytes_in_dump(debugger, region)));
 	json_object_set_new(object, "name", json_text(region->name));
@@ -96,7 +101,7 @@ static void show_row(struct debugger *debugger, const struct inq_region *region)
 	protection_text(region, protection);
 	out_print(&debugger->out, "%s %s %10s  %s  %-9s %s\n", ADDRESS(debugger, region->base),
 		  ADDRESS(debugger, region->base + region->size), size_text(size, region->size), protection,
-		  usages[usage_of(region)].name, region->name);
+		  usages[usage_of(debugger, region)].name, region->name);
 }
 
 static void show_summary(struct debugger *debugger, const struct inq_region *regions, size_t count)
@@ -107,8 +112,8 @@ static void show_summary(struct debugger *debugger, const struct inq_region *reg
 	char size[32];
 
 	for (size_t i = 0; i < count; i++) {
-		bytes[usage_of(&regions[i])] += regions[i].size;
-		numbers[usage_of(&regions[i])]++;
+		bytes[usage_of(debugger, &regions[i])] += regions[i].size;
+		numbers[usage_of(debugger, &regions[i])]++;
 	}
 	out_print(out, "\n--- Usage Summary ---- RgnCount ---- Total Size\n");
 	for (size_t i = 0; i < USAGES; i++) {
@@ -125,7 +130,7 @@ static void show_one(struct debugger *debugger, const struct inq_region *region,
 	struct inq_place place;
 
 	protection_text(region, protection);
-	out_print(out, "Usage:            %s\n", usages[usage_of(region)].name);
+	out_print(out, "Usage:            %s\n", usages[usage_of(debugger, region)].name);
 	out_print(out, "Base Address:     %s\n", ADDRESS(debugger, region->base));
 	out_print(out, "End Address:      %s\n", ADDRESS(debugger, region->base + region->size));
 	out_print(out, "Region Size:      %s (%s)\n", ADDRESS(debugger, region->size),
