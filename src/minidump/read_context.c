@@ -9,8 +9,11 @@ enum { ANY_ARCH = 0x10000 }; /* no architecture has this number: they have 16 bi
  * How contexts look. Rows are tried in order: Windows' ARM flags may contain the bit that is
  * Breakpad's ARM, and the high bits of ARM64's the one of its old form.
  *
+ * LLDB leaves out what follows the vector registers, old writers for x86 the FXSAVE part: a
+ * context may be as short as the part that no writer leaves out.
+ *
  * architectures (again the first where there are fewer), the processor's bit, where the flags
- * are, bytes, layout, kind
+ * are, bytes, bytes at least, layout, kind
  */
 // clang-format off
 static const struct form {
@@ -18,21 +21,27 @@ static const struct form {
 	uint32_t processor;
 	uint16_t flags_at;
 	uint16_t size;
+	uint16_t minimum;
 	const char *layout;
 	enum inq_dump_context_kind kind;
 } forms[] = {
 	{{MD_ARCH_AMD64, MD_ARCH_AMD64, MD_ARCH_AMD64}, MD_CONTEXT_AMD64, 48,
-	 sizeof(struct md_context_amd64), inq_layout_context_amd64, INQ_CONTEXT_AMD64},
+	 sizeof(struct md_context_amd64), offsetof(struct md_context_amd64, fxsave),
+	 inq_layout_context_amd64, INQ_CONTEXT_AMD64},
 	{{MD_ARCH_X86, MD_ARCH_X86_WIN64, MD_ARCH_X86_ON_ARM64}, MD_CONTEXT_X86, 0,
-	 sizeof(struct md_context_x86), inq_layout_context_x86, INQ_CONTEXT_X86},
+	 sizeof(struct md_context_x86), 204, inq_layout_context_x86, INQ_CONTEXT_X86},
 	{{MD_ARCH_ARM64, MD_ARCH_ARM64_OLD, MD_ARCH_ARM64}, MD_CONTEXT_ARM64, 0,
-	 sizeof(struct md_context_arm64), inq_layout_context_arm64, INQ_CONTEXT_ARM64},
+	 sizeof(struct md_context_arm64), sizeof(struct md_context_arm64),
+	 inq_layout_context_arm64, INQ_CONTEXT_ARM64},
 	{{MD_ARCH_ARM64, MD_ARCH_ARM64_OLD, MD_ARCH_ARM64}, MD_CONTEXT_ARM64_OLD, 0,
-	 sizeof(struct md_context_arm64_old), inq_layout_context_arm64_old, INQ_CONTEXT_ARM64},
+	 sizeof(struct md_context_arm64_old), sizeof(struct md_context_arm64_old),
+	 inq_layout_context_arm64_old, INQ_CONTEXT_ARM64},
 	{{MD_ARCH_ARM, MD_ARCH_ARM32_ON_WIN64, MD_ARCH_ARM}, MD_CONTEXT_ARM_WINDOWS, 0,
-	 sizeof(struct md_context_arm_windows), inq_layout_context_arm_windows, INQ_CONTEXT_ARM},
+	 sizeof(struct md_context_arm_windows), sizeof(struct md_context_arm_windows),
+	 inq_layout_context_arm_windows, INQ_CONTEXT_ARM},
 	{{MD_ARCH_ARM, MD_ARCH_ARM32_ON_WIN64, MD_ARCH_ARM}, MD_CONTEXT_ARM, 0,
-	 sizeof(struct md_context_arm), inq_layout_context_arm, INQ_CONTEXT_ARM},
+	 sizeof(struct md_context_arm), sizeof(struct md_context_arm),
+	 inq_layout_context_arm, INQ_CONTEXT_ARM},
 };
 // clang-format on
 
@@ -73,9 +82,9 @@ static enum inq_status choose(struct inq_dump *dump, struct inq_dump_place place
 
 		if (!is_of(&forms[i], architecture))
 			continue;
-		if (!closest || forms[i].size < closest->size)
+		if (!closest || forms[i].minimum < closest->minimum)
 			closest = &forms[i];
-		if (place.size < forms[i].size)
+		if (place.size < forms[i].minimum)
 			continue;
 		status = flags_of(dump, place, &forms[i], &flags, err);
 		if (status != INQ_OK)
@@ -88,11 +97,34 @@ static enum inq_status choose(struct inq_dump *dump, struct inq_dump_place place
 	if (!closest)
 		return inq_fail(err, INQ_UNSUPPORTED, "contexts of %s (%u)",
 				inq_md_architecture_name(architecture), architecture);
-	if (place.size < closest->size)
+	if (place.size < closest->minimum)
 		return inq_fail(err, INQ_BAD_DATA, "0x%llx bytes, at least 0x%x wanted",
-				(unsigned long long)place.size, closest->size);
+				(unsigned long long)place.size, closest->minimum);
 	return inq_fail(err, INQ_BAD_DATA,
 			"its flags 0x%08x are of no processor that the dump is of", flags);
+}
+
+/* A context that ends early: what is not there is zero, and no flag says that it is valid. */
+static enum inq_status load_short(struct inq_dump *dump, struct inq_dump_place place,
+				  const struct form *form, void *to, struct inq_error *err)
+{
+	size_t floats_end = offsetof(struct md_context_amd64, fxsave.reserved4);
+	uint32_t flags;
+	enum inq_status status;
+
+	memset(to, 0, form->size);
+	if (dump->header.swapped)
+		return inq_fail(err, INQ_BAD_DATA, "0x%llx bytes, at least 0x%x wanted",
+				(unsigned long long)place.size, form->size);
+	status = inq_dump_read(dump, place.offset, to, (size_t)place.size, err);
+	if (status != INQ_OK)
+		return status;
+	memcpy(&flags, (char *)to + form->flags_at, sizeof(flags));
+	flags &= ~(MD_CONTEXT_X86_XSTATE | MD_CONTEXT_X86_EXTENDED_REGISTERS);
+	if (form->kind == INQ_CONTEXT_AMD64 && place.size < floats_end)
+		flags &= ~MD_CONTEXT_X86_FLOATING_POINT;
+	memcpy((char *)to + form->flags_at, &flags, sizeof(flags));
+	return INQ_OK;
 }
 
 static void from_old_arm64(struct md_context_arm64 *to, const struct md_context_arm64_old *from)
@@ -143,14 +175,18 @@ enum inq_status inq_dump_context(struct inq_dump *dump, struct inq_dump_place pl
 	if (inq_dump_system(dump, &system, NULL) == INQ_OK)
 		architecture = system->raw.architecture;
 	status = choose(dump, place, architecture, &form, err);
-	if (status == INQ_OK)
+	if (status == INQ_OK && place.size < form->size)
+		status = load_short(dump, place, form, &raw, err);
+	else if (status == INQ_OK)
 		status = inq_dump_load(dump, place.offset, &raw, form->size, form->layout, err);
 	if (status != INQ_OK)
 		return inq_prepend(err, status, "'%s': context at 0x%llx",
 				   inq_file_name(dump->file), (unsigned long long)place.offset);
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = form->kind;
-	ret->extended = (struct inq_dump_place){place.offset + form->size, place.size - form->size};
+	if (place.size > form->size)
+		ret->extended = (struct inq_dump_place){place.offset + form->size,
+							place.size - form->size};
 	if (form->processor == MD_CONTEXT_ARM64_OLD)
 		from_old_arm64(&ret->arm64, &raw.arm64_old);
 	else if (form->processor == MD_CONTEXT_ARM_WINDOWS)

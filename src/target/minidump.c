@@ -47,7 +47,7 @@ struct mini {
 	struct inq_link_map link_map;
 	struct inq_buffer arguments, distribution, name;
 	struct inq_warnings warnings;
-	bool warned;
+	bool warned, maps_tried;
 	struct made system_made, process_made, threads_made, modules_made, ranges_made, regions_made, links_made;
 };
 
@@ -162,8 +162,10 @@ static void linux_system(struct mini *mini)
 	size_t size, length;
 	uint64_t page = 0;
 
-	if (!system->major)
-		inq_kernel_release(system->version, &system->major, &system->minor, &system->build);
+	/* The free text is the kernel's own; LLDB leaves what was in its memory in the numbers. */
+	if (!inq_kernel_release(system->version, &system->major, &system->minor, &system->build) &&
+	    system->major > 255)
+		system->major = system->minor = system->build = 0;
 	text = text_of(mini, INQ_TEXT_RELEASE, &size);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys) && !mini->distribution.size; i++)
 		if (inq_status_value(text, size, keys[i], &value, &length)) {
@@ -230,9 +232,29 @@ static enum inq_os os(struct mini *mini)
 
 /* --- modules and memory -------------------------------------------------------------------------- */
 
+static bool parse_maps(struct mini *mini)
+{
+	struct inq_error why = {0};
+	size_t size;
+	const char *maps = text_of(mini, INQ_TEXT_MAPS, &size);
+
+	if (!mini->maps_tried && size) {
+		inq_maps_parse(maps, size, &mini->maps, &why);
+		inq_warn_error(&mini->warnings, &why);
+	}
+	mini->maps_tried = true;
+	return mini->maps.count != 0;
+}
+
 static enum inq_status make_modules(struct mini *mini, struct inq_error *err)
 {
-	return inq_minidump_modules(mini->dump, os(mini), &mini->modules, &mini->module_count, err);
+	enum inq_status status =
+		inq_minidump_modules(mini->dump, os(mini), &mini->modules, &mini->module_count, err);
+
+	if (status == INQ_OK && parse_maps(mini))
+		inq_minidump_modules_widen(mini->modules, mini->module_count, mini->maps.regions,
+					   mini->maps.count);
+	return status;
 }
 
 static enum inq_status mini_modules(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
@@ -298,17 +320,13 @@ static enum inq_status mini_read(struct inq_target *self, uint64_t address, void
 static enum inq_status make_regions(struct mini *mini, struct inq_error *err)
 {
 	const struct inq_dump_memory_infos *infos;
-	size_t size;
-	const char *maps = text_of(mini, INQ_TEXT_MAPS, &size);
-	struct inq_error why = {0};
 
-	if (size && inq_maps_parse(maps, size, &mini->maps, &why) == INQ_OK && mini->maps.count) {
+	if (parse_maps(mini)) {
 		mini->regions = mini->maps.regions;
 		mini->region_count = mini->maps.count;
 		return INQ_OK;
 	}
-	inq_warn_error(&mini->warnings, &why);
-	if (inq_dump_memory_infos(mini->dump, &infos, &why) == INQ_OK && infos->count)
+	if (inq_dump_memory_infos(mini->dump, &infos, NULL) == INQ_OK && infos->count)
 		return inq_regions_from_infos(infos, &mini->regions, &mini->region_count, err);
 	(void)once(mini, &mini->modules_made, make_modules, NULL);
 	(void)once(mini, &mini->ranges_made, make_ranges, NULL);

@@ -136,3 +136,26 @@ enum inq_status inq_minidump_modules(struct inq_dump *dump, enum inq_os os, stru
 	*ret_count = count;
 	return INQ_OK;
 }
+
+void inq_minidump_modules_widen(struct inq_module *modules, size_t count, const struct inq_region *regions,
+				size_t region_count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct inq_module *module = &modules[i];
+		const struct inq_region *region = inq_region_at(regions, region_count, module->base);
+		const struct inq_region *first = region;
+
+		if (!region || module->unloaded || !region->name[0] || region->base != module->base)
+			continue;
+		for (; region < regions + region_count; region++) {
+			uint64_t size = region->base - module->base + region->size;
+
+			if (strcmp(region->name, first->name) != 0 || region->inode != first->inode)
+				break;
+			if (region != first && region->file_offset <= first->file_offset)
+				break; /* mapped a second time */
+			if (size > module->size)
+				module->size = size;
+		}
+	}
+}

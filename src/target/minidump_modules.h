@@ -17,4 +17,9 @@ struct inq_dump;
 enum inq_status inq_minidump_modules(struct inq_dump *dump, enum inq_os os, struct inq_module **ret,
 				     size_t *ret_count, struct inq_error *err);
 
+/* LLDB gives a module the size of its first segment: let each go as far as its file is mapped without another's
+ * in between, and .bss behind it is left out. Regions sorted by base. */
+void inq_minidump_modules_widen(struct inq_module *modules, size_t count, const struct inq_region *regions,
+				size_t region_count);
+
 #endif
