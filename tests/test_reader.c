@@ -659,15 +659,44 @@ Test(reader, refuses_contexts_that_are_too_short_or_of_another_processor)
 	build_whole(&builder, AMD64_LINUX, false);
 	open_built(&o, &builder);
 	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_ABSENT);
-	place = (struct inq_dump_place){.offset = 0x40, .size = 1231};
+	place = (struct inq_dump_place){.offset = 0x40, .size = 255};
 	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_BAD_DATA);
 	cr_assert_str_eq(o.err.text,
-			 "'a.dmp': context at 0x40: 0x4cf bytes, at least 0x4d0 wanted");
+			 "'a.dmp': context at 0x40: 0xff bytes, at least 0x100 wanted");
 	place = (struct inq_dump_place){.offset = 0x20, .size = 1232};
 	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_BAD_DATA);
 	cr_assert(strstr(o.err.text, "are of no processor that the dump is of"), "%s", o.err.text);
 	place = (struct inq_dump_place){.offset = UINT32_MAX, .size = 1232};
 	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_BAD_DATA);
+	close_all(&o, &builder);
+}
+
+/* LLDB's end behind the vector registers (0x2d0 bytes); the shortest end behind rip. */
+Test(reader, takes_contexts_that_end_early_and_says_what_they_lack)
+{
+	const struct flavour_facts *facts = &flavour_facts[AMD64_LINUX];
+	struct builder builder;
+	struct opened o;
+	struct inq_dump_context context;
+	const struct inq_dump_threads *threads;
+	struct inq_dump_place place;
+	uint64_t pc;
+
+	build_whole(&builder, AMD64_LINUX, false);
+	open_built(&o, &builder);
+	cr_assert_eq(inq_dump_threads(o.dump, &threads, &o.err), INQ_OK);
+	place = threads->items[0].context;
+	place.size = 0x2d0;
+	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_OK, "%s", o.err.text);
+	memcpy(&pc, (const uint8_t *)&context.amd64 + facts->pc_at, sizeof(pc));
+	cr_assert_eq(pc, WHOLE_PC);
+	cr_assert_eq(context.amd64.context_flags, facts->context_flags);
+	cr_assert_eq(context.extended.size, 0);
+	cr_assert_eq(context.amd64.debug_control, 0);
+	place.size = 0x100;
+	cr_assert_eq(inq_dump_context(o.dump, place, &context, &o.err), INQ_OK, "%s", o.err.text);
+	cr_assert_eq(context.amd64.rip, WHOLE_PC);
+	cr_assert_eq(context.amd64.context_flags, facts->context_flags & ~MD_CONTEXT_X86_FLOATING_POINT);
 	close_all(&o, &builder);
 }
 

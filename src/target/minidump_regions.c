@@ -124,9 +124,10 @@ enum inq_status inq_regions_from_memory(const struct inq_module *modules, size_t
 			first++;
 		for (size_t m = first;; m++) {
 			uint64_t module = m < module_count ? regions[m].base : UINT64_MAX;
-			uint64_t stop = module <= last ? module : last + 1; /* may be 2^64 as 0 */
+			bool cut = m < module_count && module <= last;
+			uint64_t stop = cut ? module : last + 1; /* may be 2^64 as 0 */
 
-			if (module > at)
+			if (!cut || module > at)
 				regions[count++] = (struct inq_region){
 					.base = at,
 					.size = stop - at,
@@ -134,8 +135,7 @@ enum inq_status inq_regions_from_memory(const struct inq_module *modules, size_t
 					.flags = INQ_REGION_ANONYMOUS,
 					.name = "",
 				};
-			if (m >= module_count || module > last ||
-			    module + (regions[m].size - 1) >= last)
+			if (!cut || module + (regions[m].size - 1) >= last)
 				break;
 			at = module + regions[m].size;
 		}
