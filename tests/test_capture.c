@@ -6,6 +6,7 @@
 #include "fake_target.h"
 #include "minidump/inquest.h"
 #include "privacy/veil.h"
+#include "support/file.h"
 #include "support/text.h"
 
 #include <criterion/criterion.h>
@@ -393,6 +394,22 @@ Test(capture, writes_large_memory_while_the_process_waits)
 	}
 	cr_assert_eq(info().held_us, report.held_us);
 	cr_assert_eq(info().memory_missing, 0);
+}
+
+Test(capture, tells_whoever_opens_the_dump_how_long_the_process_was_held)
+{
+	struct inq_capture_hooks hooks = {.held_since_ns = now_ns() - 5000000};
+	const struct inq_process *process;
+	struct inq_target *dump;
+	struct inq_file *bytes;
+
+	capture(&hooks);
+	cr_assert_eq(inq_file_open_bytes(file.data, file.size, "a dump", &bytes, &err), INQ_OK);
+	cr_assert_eq(inq_target_open_minidump(bytes, &dump, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_target_process(dump, &process, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(process->held_us, report.held_us);
+	cr_assert_eq(process->pid, 4711);
+	inq_target_free(dump);
 }
 
 Test(capture, lets_the_process_go_when_the_disk_is_full)

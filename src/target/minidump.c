@@ -5,6 +5,7 @@
  */
 #include "target/target.h"
 
+#include "minidump/inquest.h"
 #include "minidump/reader.h"
 #include "support/buffer.h"
 #include "support/file.h"
@@ -496,6 +497,21 @@ static void process_from_linux(struct mini *mini, struct inq_process *process)
 		process->arguments = (const char *)mini->arguments.data;
 }
 
+/* How our own dumps came about; an older one is shorter and the rest of it reads as zero. */
+static void process_from_inquest(struct mini *mini, struct inq_process *process)
+{
+	struct md_inquest_info info = {0};
+	struct inq_dump_bytes bytes;
+
+	if (inq_dump_stream_bytes(mini->dump, MD_STREAM_INQUEST_INFO, &bytes, NULL) != INQ_OK)
+		return;
+	memcpy(&info, bytes.data, bytes.size < sizeof(info) ? bytes.size : sizeof(info));
+	if (info.flags & MD_INQUEST_HELD_KNOWN)
+		process->held_us = info.held_us;
+	if (info.dump_time)
+		process->dump_time = info.dump_time;
+}
+
 static enum inq_status make_process(struct mini *mini, struct inq_error *err)
 {
 	struct inq_process *process = &mini->process;
@@ -511,6 +527,7 @@ static enum inq_status make_process(struct mini *mini, struct inq_error *err)
 	};
 	process_from_misc(mini, process);
 	process_from_linux(mini, process);
+	process_from_inquest(mini, process);
 	(void)once(mini, &mini->modules_made, make_modules, NULL);
 	for (size_t i = 0; i < mini->module_count; i++)
 		if (mini->modules[i].main)
