@@ -154,11 +154,10 @@ Test(dying, reads_threads_registers_and_the_signal_off_the_pipe)
 	cr_assert_null(warning(0));
 }
 
-Test(dying, lists_threads_that_only_proc_knows)
+Test(dying, leaves_out_threads_that_have_exited)
 {
 	const struct inq_dying_thread listed[] = {{100, 0, "first"}, {102, 0, "third"}};
 	const struct inq_thread *threads;
-	struct inq_context context;
 	size_t count;
 
 	source.threads = listed;
@@ -166,8 +165,27 @@ Test(dying, lists_threads_that_only_proc_knows)
 	crashed_thread();
 	open_all();
 	cr_assert_eq(inq_target_threads(target, &threads, &count, &err), INQ_OK);
-	cr_assert_eq(count, 2);
+	cr_assert_eq(count, 1);
 	cr_assert_str_eq(threads[0].name, "first");
+}
+
+Test(dying, lists_threads_that_only_proc_knows_where_notes_are_missing)
+{
+	const struct inq_dying_thread listed[] = {{100, 0, "first"}, {102, 0, "third"}};
+	struct inq_buffer bytes = {0};
+	const struct inq_thread *threads;
+	struct inq_context context;
+	size_t count;
+
+	source.threads = listed;
+	source.thread_count = 2;
+	crashed_thread();
+	core_thread(&core, 102, CODE + PAGE + 32, STACK + 2 * PAGE, 0x7f22);
+	core_finish(&core, &bytes);
+	cr_assert_eq(open_cut(64 + 56 * 10 + 700, &bytes), INQ_OK, "%s", err.text);
+	inq_buffer_done(&bytes);
+	cr_assert_eq(inq_target_threads(target, &threads, &count, &err), INQ_OK);
+	cr_assert_eq(count, 2);
 	cr_assert_eq(threads[1].tid, 102);
 	cr_assert_str_eq(threads[1].name, "third");
 	cr_assert(!threads[1].has_context);
