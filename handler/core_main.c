@@ -78,21 +78,17 @@ static int fix_stdio(void)
 	return 0;
 }
 
-/* Nothing of the caller's environment, limits, signals and directory counts. A limit of 1 is the kernel's own mark
+/* The kernel starts us with default signals, an empty environment and a mask of 022. A limit of 1 is its own mark
  * that a process is never dumped through a pipe, and one that is not dumpable is never dumped at all: a crash in
  * here starts no second helper. */
 static void fix_process(void)
 {
 	const struct rlimit never = {1, 1};
-	sigset_t none;
 
 	umask(077);
 	clearenv();
-	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGCHLD, SIG_DFL);
 	setrlimit(RLIMIT_CORE, &never);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (chdir("/"))

@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- names ---------------------------------------------------------------------------------------- */
@@ -54,6 +55,22 @@ Test(names, come_back_as_they_were_written)
 	char text[INQ_SPOOL_NAME];
 	inq_spool_name_format(&rows[0], text);
 	cr_expect_str_eq(text, "python3_11.4711.20261121T123543Z.dmp");
+}
+
+/* Our calendar against the C library's, at every day of 600 years and the seconds around midnight. */
+Test(names, have_the_date_of_the_calendar)
+{
+	for (int64_t time = 0; time < 600ll * 366 * 86400; time += 86399) {
+		struct inq_spool_name name = {.program = "p", .pid = 1, .time = time}, again;
+		char text[INQ_SPOOL_NAME], wanted[INQ_SPOOL_NAME];
+		time_t seconds = time;
+		struct tm tm;
+
+		inq_spool_name_format(&name, text);
+		strftime(wanted, sizeof(wanted), "p.1.%Y%m%dT%H%M%SZ.dmp", gmtime_r(&seconds, &tm));
+		cr_assert_str_eq(text, wanted);
+		cr_assert(inq_spool_name_parse(text, &again) && again.time == time, "%s", text);
+	}
 }
 
 Test(names, are_refused_when_we_would_not_have_written_them)

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { MAX_SERIAL = 99 };
 
@@ -41,23 +40,53 @@ void inq_spool_program(const char *raw, size_t size, char to[INQ_SPOOL_PROGRAM +
 	to[length] = '\0';
 }
 
+/* --- the calendar ----------------------------------------------------------------------------------
+ *
+ * UTC needs no time zone, but gmtime(3) and timegm(3) of glibc read /etc/localtime before they say so; a
+ * privileged program opens no such file. Proleptic Gregorian calendar, counted from 1 March of year 0 so that the
+ * leap day is the last of its year (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+
+enum {
+	DAY = 86400,              /* seconds */
+	ERA = 146097,             /* days of 400 years */
+	FIRST_OF_EPOCH = 719468,  /* days from 1 March 0 to 1 January 1970 */
+};
+
+static const int64_t LAST_SECOND = 253402300799; /* of year 9999 */
+
+static int64_t days_from_date(int64_t year, unsigned month, unsigned day)
+{
+	int64_t shifted = year - (month <= 2), era = shifted / 400, of_era = shifted % 400;
+	int64_t of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+
+	return era * ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - FIRST_OF_EPOCH;
+}
+
+static void date_from_days(int64_t days, unsigned *ret_year, unsigned *ret_month, unsigned *ret_day)
+{
+	int64_t since = days + FIRST_OF_EPOCH, era = since / ERA, of_era = since % ERA;
+	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / (ERA - 1)) / 365;
+	int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+	int64_t month = (5 * of_year + 2) / 153;
+
+	*ret_day = (unsigned)(of_year - (153 * month + 2) / 5 + 1);
+	*ret_month = (unsigned)(month < 10 ? month + 3 : month - 9);
+	*ret_year = (unsigned)(year + era * 400 + (*ret_month <= 2));
+}
+
 void inq_spool_name_format(const struct inq_spool_name *name, char to[INQ_SPOOL_NAME])
 {
-	time_t seconds = name->time;
-	char serial[8] = "";
-	struct tm tm;
-
 	/* Years beyond 9999 do not fit the stamp; no clock that is right has one. */
-	if (seconds < 0 || seconds > 253402300799 || !gmtime_r(&seconds, &tm)) {
-		seconds = 0;
-		gmtime_r(&seconds, &tm);
-	}
+	int64_t seconds = name->time < 0 || name->time > LAST_SECOND ? 0 : name->time;
+	unsigned of_day = (unsigned)(seconds % DAY), year, month, day;
+	char serial[8] = "";
+
+	date_from_days(seconds / DAY, &year, &month, &day);
 	if (name->serial)
 		snprintf(serial, sizeof(serial), "-%u", name->serial % (MAX_SERIAL + 1));
-	snprintf(to, INQ_SPOOL_NAME, "%.*s.%u.%04u%02u%02uT%02u%02u%02uZ%s%s", INQ_SPOOL_PROGRAM,
-		 name->program, name->pid, (unsigned)(tm.tm_year + 1900) % 10000u, (unsigned)(tm.tm_mon + 1) % 100u,
-		 (unsigned)tm.tm_mday % 100u, (unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u,
-		 (unsigned)tm.tm_sec % 100u, serial, SUFFIX);
+	snprintf(to, INQ_SPOOL_NAME, "%.*s.%u.%04u%02u%02uT%02u%02u%02uZ%s%s", INQ_SPOOL_PROGRAM, name->program,
+		 name->pid, year % 10000, month % 100, day % 100, of_day / 3600 % 100, of_day / 60 % 60, of_day % 60,
+		 serial, SUFFIX);
 }
 
 /* Decimal digits without leading zeros; NULL where there are none or too many, else what follows. */
@@ -77,33 +106,31 @@ static const char *take_number(const char *at, uint64_t max, uint64_t *ret)
 	return at;
 }
 
-static int two(const char *at)
+static unsigned two(const char *at)
 {
-	return (at[0] - '0') * 10 + (at[1] - '0');
+	return (unsigned)((at[0] - '0') * 10 + (at[1] - '0'));
 }
 
 static const char *take_stamp(const char *at, int64_t *ret)
 {
-	struct tm tm = {0}, again;
-	time_t seconds;
+	unsigned year, month, day, again[3];
+	int64_t days;
 
 	for (size_t i = 0; i < sizeof(STAMP) - 1; i++) {
 		if (STAMP[i] == 'd' ? !is_digit(at[i]) : at[i] != STAMP[i])
 			return NULL;
 	}
-	tm.tm_year = two(at) * 100 + two(at + 2) - 1900;
-	tm.tm_mon = two(at + 4) - 1;
-	tm.tm_mday = two(at + 6);
-	tm.tm_hour = two(at + 9);
-	tm.tm_min = two(at + 11);
-	tm.tm_sec = two(at + 13);
-	again = tm;
-	seconds = timegm(&again);
-	/* timegm() accepts the 31st of February; we never wrote it. */
-	if (seconds < 0 || again.tm_mon != tm.tm_mon || again.tm_mday != tm.tm_mday ||
-	    again.tm_hour != tm.tm_hour || again.tm_min != tm.tm_min || again.tm_sec != tm.tm_sec)
+	year = two(at) * 100 + two(at + 2);
+	month = two(at + 4);
+	day = two(at + 6);
+	if (year < 1970 || !month || month > 12 || !day || two(at + 9) > 23 || two(at + 11) > 59 || two(at + 13) > 59)
 		return NULL;
-	*ret = seconds;
+	/* The 31st of February comes back as another day; we never wrote it. */
+	days = days_from_date(year, month, day);
+	date_from_days(days, &again[0], &again[1], &again[2]);
+	if (again[0] != year || again[1] != month || again[2] != day)
+		return NULL;
+	*ret = days * DAY + two(at + 9) * 3600 + two(at + 11) * 60 + two(at + 13);
 	return at + sizeof(STAMP) - 1;
 }
 
