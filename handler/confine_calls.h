@@ -21,6 +21,7 @@
 	CALL(close, -1, 0, 0, "lets the process go")                                                    \
 	CALL(sendto, -1, 0, 0, "tells the parent")                                                      \
 	CALL(recvmsg, -1, 0, 0, "gets the dump's descriptor")                                           \
+	CALL(recvfrom, -1, 0, 0, "waits for room")                                                      \
 	CALL(clock_gettime, -1, 0, 0, "how long the process was held, where the vdso cannot tell")      \
 	CALL(gettimeofday, -1, 0, 0, "")                                                                \
 	CALL(time, -1, 0, 0, "")                                                                        \

@@ -38,6 +38,8 @@ enum {
 	CORE_PIPE = STDIN_FILENO,
 	EXPECTED_BASE = 128 << 10,   /* bytes reserved for a dump... */
 	EXPECTED_THREAD = 8 << 10,   /* ...and for each of its threads */
+	URGENT = -10,                /* niceness while the process is held... */
+	MODEST = 5,                  /* ...and afterwards */
 	LAST_RESORT = 30,            /* seconds behind the deadlines: then SIGALRM ends us */
 };
 
@@ -230,34 +232,47 @@ static uint64_t expected_size(const struct core *core)
 	return size < core->config.max_dump ? size : core->config.max_dump;
 }
 
-static bool open_file(struct core *core)
+static bool failed(struct core *core, const struct inq_error *err)
 {
-	struct inq_error err;
-
-	if (inq_spool_open(core->config.spool, &core->spool, &err) != INQ_OK ||
-	    inq_spool_create(&core->spool, &core->account, &core->config, expected_size(core), &core->file, &err) !=
-		    INQ_OK) {
-		snprintf(core->why, sizeof(core->why), "%s", err.text);
-		return false;
-	}
-	INQ_HOLD(created);
-	return true;
+	snprintf(core->why, sizeof(core->why), "%s", err->text);
+	return false;
 }
 
-/* From the decision to a written file; false and `why` otherwise. */
+/* Urgent as long as somebody is held, and modest afterwards: the worker may not change that itself. */
+static void be_urgent(pid_t worker, bool urgent)
+{
+	setpriority(PRIO_PROCESS, 0, urgent ? URGENT : MODEST);
+	if (worker > 0)
+		setpriority(PRIO_PROCESS, (id_t)worker, urgent ? URGENT : MODEST);
+}
+
+/* From the decision to a written file; false and `why` otherwise. Room is made when nobody waits any more, and the
+ * worker writes when there is room. */
 static bool write_dump(struct core *core)
 {
 	uint64_t hold = core->start_ns + core->config.hold_deadline * SECOND;
 	uint64_t write = core->start_ns + (core->config.hold_deadline + core->config.write_deadline) * SECOND;
+	struct inq_error err;
 	uint64_t ignored;
 
-	if (!open_file(core))
-		return false;
+	if (inq_spool_open(core->config.spool, &core->spool, &err) != INQ_OK ||
+	    inq_spool_create(&core->spool, &core->account, &core->file, &err) != INQ_OK)
+		return failed(core, &err);
+	INQ_HOLD(created);
 	if (inq_worker_give(core->channel, core->file.fd)) {
 		say_end(core);
 		return false;
 	}
-	return hear(core, INQ_WORKER_RELEASED, hold, &ignored) && hear(core, INQ_WORKER_DONE, write, &ignored);
+	if (!hear(core, INQ_WORKER_RELEASED, hold, &ignored))
+		return false;
+	be_urgent(core->worker, false);
+	if (inq_spool_reserve(&core->file, &core->config, expected_size(core), &err) != INQ_OK)
+		return failed(core, &err);
+	if (inq_worker_go(core->channel)) {
+		say_end(core);
+		return false;
+	}
+	return hear(core, INQ_WORKER_DONE, write, &ignored);
 }
 
 static bool publish(struct core *core, const struct inq_spool_name *name)
@@ -285,10 +300,10 @@ static bool write_last_word(struct core *core, const struct inq_spool_name *name
 	if (core->spool.fd < 0 || !core->config.max_count ||
 	    inq_minimal_make(&core->args, core->why, &minimal, &err) != INQ_OK)
 		return false;
-	if (core->file.fd < 0 && inq_spool_create(&core->spool, &core->account, &core->config, minimal.size,
-						  &core->file, &err) != INQ_OK)
-		core->file.fd = -1;
+	if (core->file.fd < 0)
+		inq_spool_create(&core->spool, &core->account, &core->file, &err);
 	if (core->file.fd >= 0 && !ftruncate(core->file.fd, 0) &&
+	    inq_spool_reserve(&core->file, &core->config, minimal.size, &err) == INQ_OK &&
 	    pwrite(core->file.fd, minimal.bytes, minimal.size, 0) == (ssize_t)minimal.size &&
 	    inq_spool_publish(&core->file, &core->account, name, given, &err) == INQ_OK)
 		return true;
@@ -326,6 +341,7 @@ static int collect(struct core *core, const char *remark)
 		written = publish(core, &name);
 	if (!written) {
 		end_worker(core);
+		be_urgent(0, false);
 		if (core->spool.fd < 0)
 			inq_spool_open(core->config.spool, &core->spool, NULL);
 		written = write_last_word(core, &name);
@@ -368,6 +384,7 @@ int main(int argc, char *argv[])
 	if (status)
 		return status;
 	fix_process();
+	setpriority(PRIO_PROCESS, 0, URGENT);
 	inq_hold_init();
 	INQ_HOLD(start);
 	inq_core_args_parse(argc, argv, &core.args);

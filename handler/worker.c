@@ -66,6 +66,24 @@ int inq_worker_give(int channel, int fd)
 	return sendmsg(channel, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
 }
 
+int inq_worker_go(int channel)
+{
+	return send(channel, "", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+/* Until the parent has made room. */
+static void wait_to_write(const struct inq_worker_job *job)
+{
+	char byte;
+	ssize_t size;
+
+	do
+		size = recv(job->channel, &byte, 1, 0);
+	while (size < 0 && errno == EINTR);
+	if (size != 1)
+		_exit(1);
+}
+
 /* Waits for the parent's decision; no descriptor means that there is no place for a dump. */
 static int take_file(const struct inq_worker_job *job)
 {
@@ -132,6 +150,7 @@ static void let_go(void *user)
 	close(release->job->core);
 	tell(release->job, INQ_WORKER_RELEASED, 0);
 	INQ_HOLD(released);
+	wait_to_write(release->job);
 }
 
 static enum inq_status dump(const struct inq_worker_job *job, const struct inq_dying_source *source, int *ret_file,

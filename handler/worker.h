@@ -3,7 +3,7 @@
  * The child of inquest-core: takes all bytes while it is root, confines itself, takes them apart and writes.
  *
  * It talks to its parent over a socket of packets: sends struct inq_worker_message, and gets one packet with the
- * dump's descriptor (SCM_RIGHTS). The parent believes nothing of what it says but that it was said: order, sizes
+ * dump's descriptor (SCM_RIGHTS) and one that lets it write. The parent believes nothing of what it says but that it was said: order, sizes
  * and words are those of a process that may have been taken over by what it read.
  */
 #ifndef INQ_HANDLER_WORKER_H
@@ -46,7 +46,9 @@ struct inq_worker_job {
 
 _Noreturn void inq_worker_run(const struct inq_worker_job *job);
 
-/* The parent's side: give the dump's descriptor. 0, or -1 and errno. */
+/* The parent's side: give the dump's descriptor; and, when the process was released and room was made, let the
+ * worker write. 0, or -1 and errno. */
 int inq_worker_give(int channel, int fd);
+int inq_worker_go(int channel);
 
 #endif

@@ -160,10 +160,14 @@ static enum inq_status store(const struct inq_spool_account *account, const char
 	enum inq_status status;
 
 	inq_spool_program(program, strlen(program), wanted.program);
-	status = inq_spool_create(&spool, account, &config, size, &file, err);
+	status = inq_spool_create(&spool, account, &file, err);
 	if (status == INQ_OK) {
-		cr_assert_eq(write(file.fd, bytes, size), (ssize_t)size);
-		status = inq_spool_publish(&file, account, &wanted, name, err);
+		status = inq_spool_reserve(&file, &config, size, err);
+		if (status == INQ_OK) {
+			cr_assert_eq(write(file.fd, bytes, size), (ssize_t)size);
+			status = inq_spool_publish(&file, account, &wanted, name, err);
+		}
+		inq_spool_abandon(&file);
 	}
 	free(bytes);
 	return status;
@@ -237,7 +241,8 @@ Test(spool, gives_back_what_was_reserved_and_not_written)
 	char name[INQ_SPOOL_NAME];
 
 	NEEDS_ROOT();
-	cr_assert_eq(inq_spool_create(&spool, &user, &config, 8 << 20, &file, NULL), INQ_OK);
+	cr_assert_eq(inq_spool_create(&spool, &user, &file, NULL), INQ_OK);
+	cr_assert_eq(inq_spool_reserve(&file, &config, 8 << 20, NULL), INQ_OK);
 	cr_assert_eq(write(file.fd, "x", 1), 1);
 	cr_assert_eq(inq_spool_publish(&file, &user, &wanted, name, NULL), INQ_OK);
 	cr_assert_leq(stat_of("1234", name).st_blocks, 16);
@@ -259,7 +264,8 @@ Test(spool, leaves_nothing_of_an_abandoned_dump)
 	struct inq_spool_file file;
 
 	NEEDS_ROOT();
-	cr_assert_eq(inq_spool_create(&spool, &user, &config, 4096, &file, NULL), INQ_OK);
+	cr_assert_eq(inq_spool_create(&spool, &user, &file, NULL), INQ_OK);
+	cr_assert_eq(inq_spool_reserve(&file, &config, 4096, NULL), INQ_OK);
 	inq_spool_abandon(&file);
 	cr_assert_eq(file.fd, -1);
 	inq_spool_abandon(&file);

@@ -282,7 +282,7 @@ static int create_named(struct inq_spool_file *file)
 	return openat(file->directory, file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
-static enum inq_status create_file(struct inq_spool_file *file, uint64_t expected, struct inq_error *err)
+static enum inq_status create_file(struct inq_spool_file *file, struct inq_error *err)
 {
 	file->fd = openat(file->directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	/* EISDIR: a kernel or file system that takes O_TMPFILE for O_DIRECTORY. */
@@ -290,31 +290,36 @@ static enum inq_status create_file(struct inq_spool_file *file, uint64_t expecte
 		file->fd = create_named(file);
 	if (file->fd < 0)
 		return inq_fail_os(err, "spool: could not make a file");
-	if (fchmod(file->fd, 0600))
-		return inq_fail_os(err, "spool: could not set the mode");
-	/* The size stays 0, so that a reserve that was not used is not part of the dump. */
-	if (expected && fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)expected) && errno != EOPNOTSUPP &&
-	    errno != ENOSYS)
-		return inq_fail_os(err, "spool: could not reserve %llu bytes", (unsigned long long)expected);
-	return INQ_OK;
+	return fchmod(file->fd, 0600) ? inq_fail_os(err, "spool: could not set the mode") : INQ_OK;
 }
 
 enum inq_status inq_spool_create(const struct inq_spool *spool, const struct inq_spool_account *account,
-				 const struct inq_config *config, uint64_t expected,
 				 struct inq_spool_file *ret, struct inq_error *err)
 {
 	struct inq_spool_file file = {.fd = -1, .directory = -1};
 	enum inq_status status = open_account(spool, account, &file.directory, err);
 
 	if (status == INQ_OK)
-		status = make_room(file.directory, config, expected, err);
-	if (status == INQ_OK)
-		status = create_file(&file, expected, err);
+		status = create_file(&file, err);
 	if (status != INQ_OK) {
 		inq_spool_abandon(&file);
 		return status;
 	}
 	*ret = file;
+	return INQ_OK;
+}
+
+enum inq_status inq_spool_reserve(const struct inq_spool_file *file, const struct inq_config *config,
+				  uint64_t expected, struct inq_error *err)
+{
+	enum inq_status status = make_room(file->directory, config, expected, err);
+
+	if (status != INQ_OK)
+		return status;
+	/* The size stays as it is, so that a reserve that was not used is not part of the dump. */
+	if (expected && fallocate(file->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)expected) && errno != EOPNOTSUPP &&
+	    errno != ENOSYS)
+		return inq_fail_os(err, "spool: could not reserve %llu bytes", (unsigned long long)expected);
 	return INQ_OK;
 }
 
