@@ -329,8 +329,9 @@ enum inq_status inq_dwarf_head_at(struct inq_dwarf_file *file, uint64_t offset, 
 	enum inq_status status = inq_dwarf_file_section(file, ".debug_info", &bytes, err);
 	uint64_t length;
 
+	/* INQ_UNSUPPORTED is for a unit that one can step over; a section that cannot be read is none. */
 	if (status != INQ_OK)
-		return status;
+		return status == INQ_UNSUPPORTED ? INQ_BAD_DATA : status;
 	if (offset >= bytes.size)
 		return inq_fail(err, INQ_ABSENT, "no further unit");
 

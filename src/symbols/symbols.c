@@ -230,12 +230,13 @@ static enum inq_status fill_stub(struct inq_symbols *symbols, const struct inq_p
 				 struct inq_symbol *ret, struct inq_error *err)
 {
 	static const char suffix[] = "@plt";
-	size_t length = strlen(stub->name);
+	const char *plain = inq_plt_name(symbols->plt, stub);
+	size_t length = strlen(plain);
 	char *name = malloc(length + sizeof(suffix));
 	struct inq_symbol symbol = {.vaddr = stub->value, .function = true};
 
 	if (name) {
-		memcpy(name, stub->name, length);
+		memcpy(name, plain, length);
 		memcpy(name + length, suffix, sizeof(suffix));
 		symbol.linkage = inq_names_keep(&symbols->names, name, length + sizeof(suffix));
 		symbol.name = symbol.linkage;
@@ -411,7 +412,18 @@ enum inq_status inq_symbols_source(struct inq_symbols *symbols, uint64_t vaddr,
 				   struct inq_error *err)
 {
 	struct inq_dwarf *dwarf;
+	struct inq_symbol symbol;
 	enum inq_status status = dwarf_of(symbols, &dwarf, err);
 
-	return status == INQ_OK ? inq_dwarf_source(dwarf, vaddr, ret, ret_count, err) : status;
+	if (status == INQ_OK)
+		status = inq_dwarf_source(dwarf, vaddr, ret, ret_count, err);
+	if (status != INQ_OK)
+		return status;
+	/* The unit's split file is missing, or assembly was given lines only: the symbol says where we are. */
+	if (!ret[*ret_count - 1].function && inq_symbols_at(symbols, vaddr, &symbol, NULL) == INQ_OK &&
+	    vaddr - symbol.vaddr < symbol.size) {
+		ret[*ret_count - 1].function = symbol.name;
+		ret[*ret_count - 1].low_pc = symbol.vaddr;
+	}
+	return INQ_OK;
 }

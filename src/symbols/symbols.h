@@ -2,8 +2,8 @@
 /**
  * Names, lines and inline frames of one module, from its image and its debug information.
  *
- * Names come from the symbol tables through libbfd (.symtab, else .dynsym, and .gnu_debugdata's where there
- * is one), lines and inlined functions from DWARF 2 to 5 through libdwarf: in the image itself, in a separate
+ * Names come from the symbol tables (.symtab, else .dynsym, and .gnu_debugdata's where there is one), inlined
+ * functions from DWARF 2 to 5 through libdwarf, lines by our own reader: in the image itself, in a separate
  * file found by build-id or .gnu_debuglink, split (.dwo, .dwp), compressed, shared through dwz
  * (.gnu_debugaltlink). C++ and Rust names are demangled. All of it is made when first asked for, and only the
  * units that an address needs are read: opening a large program must cost nothing.
@@ -78,14 +78,15 @@ enum inq_symbol_level inq_symbols_level(struct inq_symbols *symbols);
 const char *inq_symbols_debug_path(struct inq_symbols *symbols); /* file that DWARF comes from, "" none */
 
 struct inq_symbol {
-	const char *name;       /* demangled, without parameters unless asked (see inq_symbols_signature) */
+	const char *name;       /* demangled, without parameters: inq_demangle(linkage, true) has them */
 	const char *linkage;    /* as in the table */
 	uint64_t vaddr, size;   /* size 0: unknown */
 	bool function, exported;
 };
 
-/* The nearest symbol at or below the address, inside its section; INQ_ABSENT: none. Functions win over
- * data, global over weak over local, longer covering over shorter. */
+/* The nearest symbol at or below the address, inside its section; INQ_ABSENT: none. One that covers the
+ * address wins over one that ends before it (then vaddr + size <= address: only the table's nearest);
+ * functions win over data, global over weak over local, longer over shorter. Stubs are "printf@plt". */
 enum inq_status inq_symbols_at(struct inq_symbols *symbols, uint64_t vaddr, struct inq_symbol *ret,
 			       struct inq_error *err);
 /* By exact linkage or demangled name. */
@@ -124,7 +125,8 @@ struct inq_disassembler;
 
 struct inq_instruction {
 	unsigned size;          /* bytes */
-	char text[160];         /* "mov    rax,qword ptr [rbp-8]", Intel syntax */
+	char text[160];         /* "mov     rax,qword ptr [rbp-8]": Intel syntax, the mnemonic in 8 columns, numbers
+				 * as 2F8h, addresses as 00000000`00401136 */
 	bool is_call, is_jump, is_conditional, is_return;
 	uint64_t target;        /* of a direct call or jump, or a rip-relative operand; 0 none */
 };
