@@ -10,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { CODE_SIZE = 0x4000, STACK_SIZE = 0x4000, MAX_SLOTS = 64 };
 #define CODE 0x400000ull
@@ -767,6 +768,31 @@ Test(unwind, an_endless_expression_costs_a_budget)
 	open_image();
 	walk(100000);
 	EXPECT_FRAME(1, CODE + 0x100, INQ_TRUST_SCAN);
+}
+
+/* Every word of the stack points behind a call, every call goes to another address of a function whose program is as
+ * long as the image allows: the dearest that a scan can be shown. */
+Test(unwind, a_hostile_stack_costs_bounded_time)
+{
+	enum { TEXT = 0x1000, CALLS = 0x1200, CALL_COUNT = 400 };
+	static uint8_t program[4000];
+	clock_t began = clock();
+
+	write_cfi(program, sizeof(program));
+	for (uint32_t i = 0; i < CALL_COUNT; i++) {
+		uint32_t at = CALLS + 5 * i, distance = TEXT + i % FUNCTION_SIZE - (at + 5);
+
+		put_le(at, 0xe8, 1);
+		put_le(at + 1, distance, 4);
+	}
+	open_image();
+	for (uint32_t i = 0; i < STACK_SIZE / 8; i++)
+		store64(STACK + 8 * i, MODULE + CALLS + 5 * (i % CALL_COUNT + 1));
+	set(RIP, MODULE + CALLS + 5 * CALL_COUNT + 8);
+	set(RSP, STACK);
+	walk(100000);
+	cr_expect_neq(world.frames.stop, INQ_STOP_LIMIT);
+	cr_expect_lt((double)(clock() - began) / CLOCKS_PER_SEC, 2.0);
 }
 
 Test(unwind, a_signal_frame_by_cfi_is_exact)

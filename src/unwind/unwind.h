@@ -99,8 +99,10 @@ void inq_unwinder_free(struct inq_unwinder *unwinder);
  * @limit  frames at most (>= 1)
  * @ret    frames; at least the innermost one. Owned by the caller: inq_frames_done()
  *
- * INQ_UNSUPPORTED: no table for the context's machine (x86-64 and ARM64 have CFI and frame pointers; x86 and
- * ARM frame pointers and scan). INQ_NO_MEMORY. Anything hostile ends the walk with a stop reason.
+ * INQ_UNSUPPORTED: no table for the context's machine (x86-64, x86 and ARM64 have CFI, frame pointers and scan;
+ * ARM the same, but its usual tables, .ARM.exidx, are not read). INQ_NO_MEMORY. Anything hostile ends the walk
+ * with a stop reason: operations, scanned words and stacks entered are bounded, so that a walk costs at most about
+ * half a second whatever it is shown.
  */
 enum inq_status inq_unwind(struct inq_unwinder *unwinder, const struct inq_context *context, size_t limit,
 			   struct inq_frames *ret, struct inq_error *err);
