@@ -499,6 +499,36 @@ Test(core, cuts_segments_that_overlap)
 	inq_buffer_done(&bytes);
 }
 
+/* Found by fuzzing: a segment that was cut begins behind the next one. */
+Test(core, cuts_segments_that_lie_in_one_which_was_cut)
+{
+	static const struct built_segment segments[] = {
+		{.base = 0x1000, .size = 0x5000, .have = 0x5000, .fill = 1},
+		{.base = 0x2000, .size = 0x8000, .have = 0x8000, .fill = 2},
+		{.base = 0x3000, .size = 0x1000, .have = 0x1000, .fill = 3},
+		{.base = 0x4000, .size = 0x7000, .have = 0x7000, .fill = 4},
+	};
+	struct inq_buffer notes = {0}, bytes = {0};
+	struct core_spec spec = usual_spec(&notes);
+	struct inq_target *target;
+	uint8_t got;
+
+	usual_notes(&notes);
+	spec.segments = segments;
+	spec.segment_count = 4;
+	build_core(&spec, &bytes);
+	target = opened(&bytes);
+	for (uint64_t address = 0x1000; address < 0xb000; address += 0x800) {
+		cr_assert_eq(inq_target_read_all(target, address, &got, 1, NULL), INQ_OK);
+		cr_assert_eq(got, address < 0x6000 ? 1 : address < 0xa000 ? 2 : 4, "0x%llx",
+			     (unsigned long long)address);
+	}
+	ask_all(target);
+	inq_target_free(target);
+	inq_buffer_done(&notes);
+	inq_buffer_done(&bytes);
+}
+
 Test(core, keeps_the_notes_before_one_that_runs_past_the_end)
 {
 	struct inq_buffer notes = {0}, bytes = {0};

@@ -167,12 +167,14 @@ static void tidy(struct inq_core_layout *layout)
 	for (size_t i = 0; i < layout->count; i++) {
 		struct inq_core_segment segment = segments[i];
 		const struct inq_core_segment *last = kept ? &segments[kept - 1] : NULL;
+		uint64_t end = last ? last->base + (last->size - 1) : 0; /* its last byte */
 
-		if (last && segment.base - last->base < last->size) {
-			uint64_t cut = last->size - (segment.base - last->base);
+		/* The one kept last may have been cut itself, and begin behind this one. */
+		if (last && segment.base <= end) {
+			uint64_t cut = end - segment.base + 1; /* 0 is 2^64: all of it */
 
 			layout->overlapping++;
-			if (cut >= segment.size)
+			if (!cut || cut >= segment.size)
 				continue;
 			segment.base += cut;
 			segment.offset += cut;
