@@ -391,10 +391,8 @@ static void make_memory_list(struct inq_writer *writer)
 	struct inq_buffer bytes = {0};
 	inq_piece list;
 
-	/* A dump whose memory is all in the other list needs none; every other one has it, if only
-	 * to say: none. */
-	if (count == 0 && COUNT(writer->listed64, inq_piece) > 0)
-		return;
+	/* Also where it is empty, since the other list has it all: Breakpad's tools call a dump
+	 * without a MemoryList an error. */
 	inq_buffer_append(&bytes, &head, sizeof(head));
 	inq_buffer_extend(&bytes, count * sizeof(struct md_memory));
 	list = inq_writer_add(writer, &bytes, STREAM_ALIGN);

@@ -6,7 +6,7 @@
  * says which field of which piece points at which other piece; the writer decides where everything
  * lies. Nothing is written before inq_writer_write(), so that any failure until then leaves no
  * file, and a file that has no signature is no dump. The writer makes the header, the directory,
- * MemoryList and Memory64List itself.
+ * MemoryList (also an empty one) and, where it is used, Memory64List itself.
  *
  *     struct inq_writer *writer;
  *     inq_writer_new(&writer, err);
