@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <config.h>
+
 #include "handler/authority.h"
 
 #include <elf.h>
@@ -29,17 +31,22 @@ struct inq_authority inq_authority_decide(const struct inq_authority_facts *fact
 	return (struct inq_authority){false, "its user"};
 }
 
-/* The start of the last line that begins with `key`, behind the key; NULL if there is none. */
+/* The start of the last line that begins with `key`, behind the key; NULL if there is none. From the end, line by
+ * line: done for every thread of a process that waits. */
 static const char *last_line(const char *text, size_t size, const char *key)
 {
-	size_t length = strlen(key);
-	const char *found = NULL;
+	size_t length = strlen(key), end = size;
 
-	for (size_t at = 0; at + length <= size; at++) {
-		if ((!at || text[at - 1] == '\n') && !memcmp(text + at, key, length))
-			found = text + at + length;
+	for (;;) {
+		const char *newline = memrchr(text, '\n', end);
+		const char *line = newline ? newline + 1 : text;
+
+		if ((size_t)(text + size - line) >= length && !memcmp(line, key, length))
+			return line + length;
+		if (!newline)
+			return NULL;
+		end = (size_t)(newline - text);
 	}
-	return found;
 }
 
 /* Exactly four decimal numbers with a tab before each, then a newline. */
