@@ -606,6 +606,33 @@ Test(core, makes_regions_of_files_that_no_segment_covers)
 	cr_assert_eq(regions[2].base, CODE + 0x3000);
 	cr_assert_eq(regions[2].size, 0x2000);
 	cr_assert_eq(regions[2].file_offset, 0x4000);
+	cr_assert_eq(regions[2].protection, INQ_PROT_READ, "one piece: data");
+	inq_target_free(target);
+	inq_buffer_done(&notes);
+	inq_buffer_done(&bytes);
+}
+
+Test(core, takes_files_in_several_pieces_for_images_where_no_segment_tells)
+{
+	static const struct built_file files[] = {
+		{0x10000, 0x11000, 0, "/bin/prog"}, {0x11000, 0x12000, 1, "/bin/prog"}, {0x20000, 0x21000, 0, "/data"}};
+	struct inq_buffer notes = {0}, bytes = {0};
+	struct core_spec spec = usual_spec(&notes);
+	const struct inq_region *regions;
+	const struct inq_module *modules;
+	struct inq_target *target;
+	size_t count;
+
+	build_thread(&notes, 70, SIGSEGV, CODE, STACK);
+	build_files(&notes, files, 3, 3);
+	build_core(&spec, &bytes);
+	target = opened(&bytes);
+	cr_assert_eq(inq_target_regions(target, &regions, &count, NULL), INQ_OK);
+	cr_assert_eq(inq_region_at(regions, count, 0x11000)->protection, INQ_PROT_READ | INQ_PROT_EXEC);
+	cr_assert_eq(inq_region_at(regions, count, 0x20000)->protection, INQ_PROT_READ);
+	cr_assert_eq(inq_target_modules(target, &modules, &count, NULL), INQ_OK);
+	cr_assert_eq(count, 1);
+	cr_assert_str_eq(modules[0].path, "/bin/prog");
 	inq_target_free(target);
 	inq_buffer_done(&notes);
 	inq_buffer_done(&bytes);

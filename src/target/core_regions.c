@@ -45,6 +45,15 @@ static void name_it(struct making *making, struct inq_region *region, const stru
 	}
 }
 
+/* Images are mapped in several pieces that follow each other, data files in one. Neighbours share their names. */
+static bool is_image(const struct inq_core_files *files, const struct inq_core_file *file)
+{
+	size_t at = (size_t)(file - files->files);
+
+	return (at && files->files[at - 1].name == file->name) ||
+	       (at + 1 < files->count && files->files[at + 1].name == file->name);
+}
+
 /* The parts of a file's mapping that no segment covers; *next is the first segment that may. */
 static void uncovered(struct making *making, const struct inq_core_file *file, size_t *next)
 {
@@ -64,7 +73,8 @@ static void uncovered(struct making *making, const struct inq_core_file *file, s
 			*region = (struct inq_region){
 				.base = at,
 				.size = end - at,
-				.protection = INQ_PROT_READ | INQ_PROT_EXEC,
+				.protection = INQ_PROT_READ |
+					      (is_image(making->files, file) ? INQ_PROT_EXEC : 0),
 			};
 			name_it(making, region, file);
 		}

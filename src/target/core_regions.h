@@ -19,7 +19,7 @@ struct inq_core_places {
 
 /**
  * Make the regions. Mapped files that no segment covers (gdb's gcore leaves them out) become regions that can
- * be read and executed: what is left out is what was never written to.
+ * be read, and executed if the file is mapped in several pieces as images are: what is left out was never written to.
  *
  * @ret  sorted by base, disjoint; freed with free(). Names are borrowed from `files`, or constants.
  *
