@@ -64,7 +64,7 @@ static enum step apply(struct walk *walk, const struct cfi_rule *rule, unsigned 
 	case CFI_UNSPECIFIED:
 		if (!(walk->arch->preserved >> column & 1) && (int)column != walk->arch->link)
 			return STEP_NONE;
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case CFI_SAME:
 		if (!walk_known(frame, (int)column))
 			return STEP_NONE;
