@@ -35,7 +35,6 @@ struct inq_disassembler {
 	size_t size;
 	uint64_t target;
 	bool has_target;
-	bool ran_out; /* it wanted more bytes than there are */
 };
 
 /* --- what libopcodes calls ------------------------------------------------------------------------ */
@@ -87,14 +86,11 @@ static void print_address(bfd_vma address, struct disassemble_info *info)
 	print_text(disassembler, "%08x`%08x", (unsigned)(address >> 32), (unsigned)address);
 }
 
-/* Half an instruction is printed as its prefixes; we say that it is none. */
-static void note_fault(int status, bfd_vma address, struct disassemble_info *info)
+static void ignore_fault(int status, bfd_vma address, struct disassemble_info *info)
 {
-	struct inq_disassembler *disassembler = info->stream;
-
 	(void)status;
 	(void)address;
-	disassembler->ran_out = true;
+	(void)info;
 }
 
 /* --- life ----------------------------------------------------------------------------------------- */
@@ -129,7 +125,7 @@ enum inq_status inq_disassembler_new(uint16_t elf_machine, struct inq_disassembl
 	new->info.display_endian = BFD_ENDIAN_LITTLE;
 	new->info.endian_code = BFD_ENDIAN_LITTLE;
 	new->info.print_address_func = print_address;
-	new->info.memory_error_func = note_fault;
+	new->info.memory_error_func = ignore_fault;
 	new->info.disassembler_options = machine->options;
 	disassemble_init_for_target(&new->info);
 	*ret = new;
@@ -360,13 +356,15 @@ enum inq_status inq_disassemble(struct inq_disassembler *disassembler, uint64_t 
 	disassembler->size = 0;
 	disassembler->raw[0] = '\0';
 	disassembler->has_target = false;
-	disassembler->ran_out = false;
 	used = disassembler->print(address, info);
-	if (used <= 0 || (size_t)used > size || disassembler->ran_out || strstr(disassembler->raw, "(bad)"))
+	if (used <= 0 || (size_t)used > size || strstr(disassembler->raw, "(bad)"))
+		return refuse(address, ret, err);
+	mnemonic = mnemonic_of(disassembler->raw, disassembler->machine->is_x86, &core, &core_length);
+	/* Half an instruction at the end of the bytes is printed as its prefixes. */
+	if (disassembler->machine->is_x86 && is_prefix(core, core_length))
 		return refuse(address, ret, err);
 	memset(ret, 0, sizeof(*ret));
 	ret->size = (unsigned)used;
-	mnemonic = mnemonic_of(disassembler->raw, disassembler->machine->is_x86, &core, &core_length);
 	what = classify(disassembler, core, core_length);
 	ret->is_call = what & CALL;
 	ret->is_jump = what & JUMP;
