@@ -10,7 +10,8 @@ static void put(struct inq_buffer *to, uint64_t value, unsigned size)
 	inq_buffer_append(to, &value, size);
 }
 
-void build_note(struct inq_buffer *to, const char *name, uint32_t type, const void *data, size_t size)
+void build_note(struct inq_buffer *to, const char *name, uint32_t type, const void *data,
+		size_t size)
 {
 	static const uint8_t zeroes[4];
 
@@ -27,7 +28,8 @@ void build_thread(struct inq_buffer *to, uint32_t tid, uint16_t signal, uint64_t
 {
 	struct elf_prstatus status = {.pr_pid = (int)tid, .pr_cursig = (short)signal};
 	struct user_fpregs_struct fp = {.mxcsr = 0x1f80};
-	struct user_regs_struct regs = {.rip = pc, .rsp = sp, .rbp = sp + 16, .fs_base = 0x7000 + tid};
+	struct user_regs_struct regs = {
+		.rip = pc, .rsp = sp, .rbp = sp + 16, .fs_base = 0x7000 + tid};
 
 	_Static_assert(sizeof(status.pr_reg) == sizeof(regs), "x86-64's registers");
 	status.pr_utime.tv_sec = 1;
@@ -39,7 +41,8 @@ void build_thread(struct inq_buffer *to, uint32_t tid, uint16_t signal, uint64_t
 
 void build_process(struct inq_buffer *to, uint32_t pid, const char *name, const char *arguments)
 {
-	struct elf_prpsinfo info = {.pr_pid = (int)pid, .pr_ppid = 2, .pr_uid = 1000, .pr_gid = 1001};
+	struct elf_prpsinfo info = {
+		.pr_pid = (int)pid, .pr_ppid = 2, .pr_uid = 1000, .pr_gid = 1001};
 
 	strncpy(info.pr_fname, name, sizeof(info.pr_fname) - 1);
 	strncpy(info.pr_psargs, arguments, sizeof(info.pr_psargs) - 1);
@@ -56,7 +59,8 @@ void build_siginfo(struct inq_buffer *to, int signal, int code, uint64_t address
 	build_note(to, "CORE", NT_SIGINFO, info, sizeof(info));
 }
 
-void build_files(struct inq_buffer *to, const struct built_file *files, size_t really, uint64_t count)
+void build_files(struct inq_buffer *to, const struct built_file *files, size_t really,
+		 uint64_t count)
 {
 	struct inq_buffer note = {0};
 
@@ -73,10 +77,12 @@ void build_files(struct inq_buffer *to, const struct built_file *files, size_t r
 	inq_buffer_done(&note);
 }
 
-static void put_header(struct inq_buffer *to, const struct core_spec *spec, uint64_t phnum, uint64_t shoff)
+static void put_header(struct inq_buffer *to, const struct core_spec *spec, uint64_t phnum,
+		       uint64_t shoff)
 {
 	unsigned word = spec->word;
-	uint8_t ident[EI_NIDENT] = {0x7f, 'E', 'L', 'F', word == 8 ? ELFCLASS64 : ELFCLASS32, ELFDATA2LSB, EV_CURRENT};
+	uint8_t ident[EI_NIDENT] = {
+		0x7f, 'E', 'L', 'F', word == 8 ? ELFCLASS64 : ELFCLASS32, ELFDATA2LSB, EV_CURRENT};
 	bool extended = spec->extended || phnum >= PN_XNUM;
 
 	inq_buffer_append(to, ident, sizeof(ident));
@@ -134,7 +140,9 @@ void build_core(const struct core_spec *spec, struct inq_buffer *to)
 	/* Section 0, used or not: sh_info has the number of program headers. */
 	for (unsigned i = 0; i < 64; i++)
 		put(to, 0, 1);
-	memcpy(to->data + section_at + (spec->word == 8 ? offsetof(Elf64_Shdr, sh_info) : offsetof(Elf32_Shdr, sh_info)),
+	memcpy(to->data + section_at +
+		       (spec->word == 8 ? offsetof(Elf64_Shdr, sh_info)
+					: offsetof(Elf32_Shdr, sh_info)),
 	       &(uint32_t){(uint32_t)phnum}, 4);
 	for (size_t i = 0; i < spec->segment_count; i++) {
 		uint8_t *place = inq_buffer_extend(to, (size_t)spec->segments[i].have);

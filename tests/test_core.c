@@ -23,7 +23,9 @@ static void usual_notes(struct inq_buffer *notes)
 	build_thread(notes, 71, SIGSEGV, CODE + 0x10, STACK + 0x1000);
 	build_process(notes, 70, "prog", "prog a b");
 	build_siginfo(notes, SIGSEGV, 1, 0x10);
-	build_files(notes, (const struct built_file[]){{CODE, CODE + 0x3000, 0, "/bin/prog (deleted)"}}, 1, 1);
+	build_files(notes,
+		    (const struct built_file[]){{CODE, CODE + 0x3000, 0, "/bin/prog (deleted)"}}, 1,
+		    1);
 	build_thread(notes, 70, SIGSEGV, CODE + 0x20, STACK + 0x1800);
 }
 
@@ -39,7 +41,8 @@ static struct core_spec usual_spec(const struct inq_buffer *notes)
 	};
 }
 
-static enum inq_status open_bytes(const void *bytes, size_t size, struct inq_target **ret, struct inq_error *err)
+static enum inq_status open_bytes(const void *bytes, size_t size, struct inq_target **ret,
+				  struct inq_error *err)
 {
 	struct inq_file *file;
 
@@ -95,7 +98,8 @@ static void ask_all(struct inq_target *target)
 	if (inq_target_memory(target, &ranges, &count, NULL) == INQ_OK)
 		for (size_t i = 0; i < count; i++) {
 			cr_assert(ranges[i].size);
-			cr_assert_eq(inq_target_read(target, ranges[i].base, bytes, sizeof(bytes), &size, NULL),
+			cr_assert_eq(inq_target_read(target, ranges[i].base, bytes, sizeof(bytes),
+						     &size, NULL),
 				     INQ_OK);
 		}
 	(void)inq_target_exception(target, &exception, NULL);
@@ -107,7 +111,8 @@ static void ask_all(struct inq_target *target)
 		cr_assert(text[0]);
 }
 
-/* --- what is there ------------------------------------------------------------------------------- */
+/* --- what is there -------------------------------------------------------------------------------
+ */
 
 Test(core, tells_the_crash)
 {
@@ -205,7 +210,11 @@ Test(core, reads_neighbouring_segments_as_one)
 	static const struct built_segment segments[] = {
 		{.base = 0x1000, .size = 0x1000, .have = 0x1000, .flags = PF_R, .fill = 1},
 		{.base = 0x2000, .size = 0x1000, .have = 0x1000, .flags = PF_R, .fill = 2},
-		{.base = UINT64_MAX - 0xfff, .size = 0x1000, .have = 0x1000, .flags = PF_R, .fill = 3},
+		{.base = UINT64_MAX - 0xfff,
+		 .size = 0x1000,
+		 .have = 0x1000,
+		 .flags = PF_R,
+		 .fill = 3},
 	};
 	struct inq_buffer notes = {0}, bytes = {0};
 	struct core_spec spec = usual_spec(&notes);
@@ -221,7 +230,8 @@ Test(core, reads_neighbouring_segments_as_one)
 	cr_assert_eq(done, sizeof(got));
 	cr_assert_eq(got[15], 1);
 	cr_assert_eq(got[16], 2);
-	cr_assert_eq(inq_target_read(target, UINT64_MAX - 7, got, sizeof(got), &done, NULL), INQ_OK);
+	cr_assert_eq(inq_target_read(target, UINT64_MAX - 7, got, sizeof(got), &done, NULL),
+		     INQ_OK);
 	cr_assert_eq(done, 8, "the address space ends");
 	cr_assert(warns(target, "no thread: the core has no registers"));
 	ask_all(target);
@@ -271,7 +281,8 @@ Test(core, of_a_live_process_has_no_exception)
 	inq_buffer_done(&bytes);
 }
 
-/* --- large ones ---------------------------------------------------------------------------------- */
+/* --- large ones ----------------------------------------------------------------------------------
+ */
 
 static double seconds(void)
 {
@@ -297,9 +308,13 @@ Test(core, opens_70000_segments_and_1000_threads_fast)
 	double begin;
 
 	for (size_t i = 0; i < SEGMENTS; i++) {
-		segments[i] = (struct built_segment){.base = 0x10000000 + i * 0x2000, .size = 0x1000, .have = 1,
-						     .flags = PF_R, .fill = (uint8_t)i};
-		files[i] = (struct built_file){segments[i].base, segments[i].base + 0x1000, i, "/data/many"};
+		segments[i] = (struct built_segment){.base = 0x10000000 + i * 0x2000,
+						     .size = 0x1000,
+						     .have = 1,
+						     .flags = PF_R,
+						     .fill = (uint8_t)i};
+		files[i] = (struct built_file){segments[i].base, segments[i].base + 0x1000, i,
+					       "/data/many"};
 	}
 	for (uint32_t i = 0; i < THREADS; i++)
 		build_thread(&notes, 100 + i, SIGSEGV, 0x10000000, 0x10000000 + i * 0x2000);
@@ -348,16 +363,19 @@ Test(core, takes_the_number_of_headers_from_section_0)
 	memset(bytes.data + offsetof(Elf64_Ehdr, e_shoff), 0x7f, 7);
 	target = NULL;
 	cr_assert_eq(open_bytes(bytes.data, bytes.size, &target, &err), INQ_BAD_DATA);
-	cr_assert_not_null(strstr(err.text, "'a.core': more than 65534 program headers, counted in section 0"),
-			   "%s", err.text);
+	cr_assert_not_null(
+		strstr(err.text, "'a.core': more than 65534 program headers, counted in section 0"),
+		"%s", err.text);
 	cr_assert_null(target);
 	inq_buffer_done(&notes);
 	inq_buffer_done(&bytes);
 }
 
-/* --- refusals ------------------------------------------------------------------------------------ */
+/* --- refusals ------------------------------------------------------------------------------------
+ */
 
-static void refuses(const struct inq_buffer *good, size_t at, uint8_t value, enum inq_status status, const char *words)
+static void refuses(const struct inq_buffer *good, size_t at, uint8_t value, enum inq_status status,
+		    const char *words)
 {
 	struct inq_buffer bad = {0};
 	struct inq_target *target = NULL;
@@ -365,7 +383,8 @@ static void refuses(const struct inq_buffer *good, size_t at, uint8_t value, enu
 
 	inq_buffer_append(&bad, good->data, good->size);
 	bad.data[at] = value;
-	cr_assert_eq(open_bytes(bad.data, bad.size, &target, &err), status, "%s: %s", words, err.text);
+	cr_assert_eq(open_bytes(bad.data, bad.size, &target, &err), status, "%s: %s", words,
+		     err.text);
 	cr_assert_not_null(strstr(err.text, words), "%s", err.text);
 	cr_assert_not_null(strstr(err.text, "'a.core': "), "%s", err.text);
 	cr_assert_null(target);
@@ -410,18 +429,20 @@ Test(core, opens_or_refuses_wherever_it_is_cut)
 		copy = realloc(copy, size ? size : 1); /* so that a sanitizer sees a read past it */
 		status = open_bytes(copy, size, &target, &err);
 		if (size < sizeof(Elf64_Ehdr)) {
-			cr_assert(status == INQ_BAD_DATA || status == INQ_UNSUPPORTED, "%zu: %s", size, err.text);
+			cr_assert(status == INQ_BAD_DATA || status == INQ_UNSUPPORTED, "%zu: %s",
+				  size, err.text);
 		} else if (status == INQ_OK) {
 			const char *text;
 
 			opened_count++;
-			cr_assert_eq(inq_target_warning(target, 0, &text), INQ_OK, "%zu: it is cut and says nothing",
-				     size);
+			cr_assert_eq(inq_target_warning(target, 0, &text), INQ_OK,
+				     "%zu: it is cut and says nothing", size);
 			ask_all(target);
 			inq_target_free(target);
 		} else {
 			cr_assert_eq(status, INQ_BAD_DATA, "%zu: %s", size, err.text);
-			cr_assert_str_eq(err.text, "'a.core': a core without a thread and without memory");
+			cr_assert_str_eq(err.text,
+					 "'a.core': a core without a thread and without memory");
 		}
 		free(copy);
 	}
@@ -441,7 +462,8 @@ Test(core, says_how_much_a_truncated_one_lacks)
 	usual_notes(&notes);
 	build_core(&spec, &bytes);
 	cr_assert_eq(open_bytes(bytes.data, bytes.size - 0x800, &target, &err), INQ_OK);
-	cr_assert(warns(target, "the core is truncated: 2048 bytes of memory in 1 segments are missing"));
+	cr_assert(warns(target,
+			"the core is truncated: 2048 bytes of memory in 1 segments are missing"));
 	cr_assert_eq(inq_target_read_all(target, STACK + 0x17ff, &byte, 1, NULL), INQ_OK);
 	cr_assert_eq(inq_target_read_all(target, STACK + 0x1800, &byte, 1, &err), INQ_FAULT);
 	cr_assert_str_eq(err.text, "0x7ffd00001800: not in the core");
@@ -467,7 +489,8 @@ Test(core, counts_headers_that_the_file_does_not_have)
 	inq_buffer_done(&bytes);
 }
 
-/* --- lies ---------------------------------------------------------------------------------------- */
+/* --- lies ----------------------------------------------------------------------------------------
+ */
 
 Test(core, cuts_segments_that_overlap)
 {
@@ -520,8 +543,11 @@ Test(core, cuts_segments_that_lie_in_one_which_was_cut)
 	target = opened(&bytes);
 	for (uint64_t address = 0x1000; address < 0xb000; address += 0x800) {
 		cr_assert_eq(inq_target_read_all(target, address, &got, 1, NULL), INQ_OK);
-		cr_assert_eq(got, address < 0x6000 ? 1 : address < 0xa000 ? 2 : 4, "0x%llx",
-			     (unsigned long long)address);
+		cr_assert_eq(got,
+			     address < 0x6000	? 1
+			     : address < 0xa000 ? 2
+						: 4,
+			     "0x%llx", (unsigned long long)address);
 	}
 	ask_all(target);
 	inq_target_free(target);
@@ -553,8 +579,10 @@ Test(core, keeps_the_notes_before_one_that_runs_past_the_end)
 Test(core, believes_of_the_file_list_only_what_is_there)
 {
 	static const struct built_file files[] = {
-		{CODE + 0x2000, CODE + 0x3000, 2, "/unsorted"}, {CODE, CODE + 0x1000, 0, "/first"},
-		{CODE, CODE + 0x2000, 0, "/overlaps"},          {9, 5, 0, "/backwards"},
+		{CODE + 0x2000, CODE + 0x3000, 2, "/unsorted"},
+		{CODE, CODE + 0x1000, 0, "/first"},
+		{CODE, CODE + 0x2000, 0, "/overlaps"},
+		{9, 5, 0, "/backwards"},
 	};
 	struct inq_buffer notes = {0}, bytes = {0};
 	struct core_spec spec = usual_spec(&notes);
@@ -614,8 +642,9 @@ Test(core, makes_regions_of_files_that_no_segment_covers)
 
 Test(core, takes_files_in_several_pieces_for_images_where_no_segment_tells)
 {
-	static const struct built_file files[] = {
-		{0x10000, 0x11000, 0, "/bin/prog"}, {0x11000, 0x12000, 1, "/bin/prog"}, {0x20000, 0x21000, 0, "/data"}};
+	static const struct built_file files[] = {{0x10000, 0x11000, 0, "/bin/prog"},
+						  {0x11000, 0x12000, 1, "/bin/prog"},
+						  {0x20000, 0x21000, 0, "/data"}};
 	struct inq_buffer notes = {0}, bytes = {0};
 	struct core_spec spec = usual_spec(&notes);
 	const struct inq_region *regions;
@@ -628,7 +657,8 @@ Test(core, takes_files_in_several_pieces_for_images_where_no_segment_tells)
 	build_core(&spec, &bytes);
 	target = opened(&bytes);
 	cr_assert_eq(inq_target_regions(target, &regions, &count, NULL), INQ_OK);
-	cr_assert_eq(inq_region_at(regions, count, 0x11000)->protection, INQ_PROT_READ | INQ_PROT_EXEC);
+	cr_assert_eq(inq_region_at(regions, count, 0x11000)->protection,
+		     INQ_PROT_READ | INQ_PROT_EXEC);
 	cr_assert_eq(inq_region_at(regions, count, 0x20000)->protection, INQ_PROT_READ);
 	cr_assert_eq(inq_target_modules(target, &modules, &count, NULL), INQ_OK);
 	cr_assert_eq(count, 1);
@@ -662,7 +692,11 @@ Test(core, tells_of_threads_whose_registers_are_of_no_known_size)
 Test(core, opens_32_bit_ones)
 {
 	static const struct built_segment segments[] = {
-		{.base = 0xfffff000, .size = 0x1000, .have = 0x1000, .flags = PF_R | PF_X, .fill = 7},
+		{.base = 0xfffff000,
+		 .size = 0x1000,
+		 .have = 0x1000,
+		 .flags = PF_R | PF_X,
+		 .fill = 7},
 	};
 	uint8_t status[144] = {0};
 	struct inq_buffer notes = {0}, bytes = {0};
@@ -673,7 +707,7 @@ Test(core, opens_32_bit_ones)
 	size_t count;
 
 	status[12] = SIGBUS;
-	status[24] = 33;                             /* pr_pid */
+	status[24] = 33;				 /* pr_pid */
 	memcpy(status + 72 + 48, "\x10\xf0\xff\xff", 4); /* eip */
 	build_note(&notes, "CORE", NT_PRSTATUS, status, sizeof(status));
 	spec.word = 4;

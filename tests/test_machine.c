@@ -14,7 +14,8 @@
 static const enum inq_machine machines[] = {INQ_MACHINE_X86, INQ_MACHINE_AMD64, INQ_MACHINE_ARM,
 					    INQ_MACHINE_ARM64};
 
-/* --- tables -------------------------------------------------------------------------------------- */
+/* --- tables --------------------------------------------------------------------------------------
+ */
 
 Test(machine, keeps_every_register_inside_its_context)
 {
@@ -31,9 +32,10 @@ Test(machine, keeps_every_register_inside_its_context)
 
 				cr_assert(reg->offset >= other->offset + other->size ||
 						  other->offset >= reg->offset + reg->size,
-					  "%s: %s lies over %s", info->name, reg->name, other->name);
-				cr_assert(reg->dwarf == -1 || reg->dwarf != other->dwarf, "%s: %s and %s",
-					  info->name, reg->name, other->name);
+					  "%s: %s lies over %s", info->name, reg->name,
+					  other->name);
+				cr_assert(reg->dwarf == -1 || reg->dwarf != other->dwarf,
+					  "%s: %s and %s", info->name, reg->name, other->name);
 				cr_assert_str_neq(reg->name, other->name);
 			}
 		}
@@ -49,7 +51,8 @@ Test(machine, has_roles_for_every_machine)
 		cr_assert_not_null(inq_register_from_dwarf(machines[m], info->dwarf_sp));
 		cr_assert_not_null(inq_register_from_dwarf(machines[m], info->dwarf_fp));
 		for (int i = 0; i < info->dwarf_count; i++)
-			cr_assert_not_null(inq_register_from_dwarf(machines[m], i), "%s: %d", info->name, i);
+			cr_assert_not_null(inq_register_from_dwarf(machines[m], i), "%s: %d",
+					   info->name, i);
 	}
 	cr_assert_null(inq_machine_info(INQ_MACHINE_UNKNOWN));
 	cr_assert_null(inq_machine_info((enum inq_machine)77));
@@ -59,7 +62,8 @@ Test(machine, has_roles_for_every_machine)
 Test(machine, is_found_by_its_numbers)
 {
 	cr_assert_eq(inq_machine_from_elf(EM_X86_64, true), INQ_MACHINE_AMD64);
-	cr_assert_eq(inq_machine_from_elf(EM_X86_64, false), INQ_MACHINE_UNKNOWN, "x32 is another ABI");
+	cr_assert_eq(inq_machine_from_elf(EM_X86_64, false), INQ_MACHINE_UNKNOWN,
+		     "x32 is another ABI");
 	cr_assert_eq(inq_machine_from_elf(EM_386, false), INQ_MACHINE_X86);
 	cr_assert_eq(inq_machine_from_elf(EM_AARCH64, true), INQ_MACHINE_ARM64);
 	cr_assert_eq(inq_machine_from_elf(EM_ARM, false), INQ_MACHINE_ARM);
@@ -72,11 +76,11 @@ Test(machine, is_found_by_its_numbers)
 	cr_assert_eq(inq_machine_from_minidump(6), INQ_MACHINE_UNKNOWN);
 }
 
-#define AT(machine, name, structure, field) \
-	do { \
-		const struct inq_register *reg_ = inq_register_find(machine, name, NULL, NULL); \
-		cr_assert_not_null(reg_, "%s", name); \
-		cr_assert_eq(reg_->offset, offsetof(struct structure, field), "%s", name); \
+#define AT(machine, name, structure, field)                                                        \
+	do {                                                                                       \
+		const struct inq_register *reg_ = inq_register_find(machine, name, NULL, NULL);    \
+		cr_assert_not_null(reg_, "%s", name);                                              \
+		cr_assert_eq(reg_->offset, offsetof(struct structure, field), "%s", name);         \
 	} while (0)
 
 /* The minidump room wrote its structures from Microsoft's and Breakpad's headers on its own. */
@@ -118,13 +122,18 @@ Test(machine, agrees_with_the_format_about_places)
 	AT(INQ_MACHINE_ARM, "pc", md_context_arm, r[15]);
 	AT(INQ_MACHINE_ARM, "cpsr", md_context_arm, cpsr);
 	AT(INQ_MACHINE_ARM, "d31", md_context_arm, d[31]);
-	cr_assert_eq(inq_machine_info(INQ_MACHINE_AMD64)->context_size, sizeof(struct md_context_amd64));
-	cr_assert_eq(inq_machine_info(INQ_MACHINE_X86)->context_size, sizeof(struct md_context_x86));
-	cr_assert_eq(inq_machine_info(INQ_MACHINE_ARM)->context_size, sizeof(struct md_context_arm));
-	cr_assert_eq(inq_machine_info(INQ_MACHINE_ARM64)->context_size, sizeof(struct md_context_arm64));
+	cr_assert_eq(inq_machine_info(INQ_MACHINE_AMD64)->context_size,
+		     sizeof(struct md_context_amd64));
+	cr_assert_eq(inq_machine_info(INQ_MACHINE_X86)->context_size,
+		     sizeof(struct md_context_x86));
+	cr_assert_eq(inq_machine_info(INQ_MACHINE_ARM)->context_size,
+		     sizeof(struct md_context_arm));
+	cr_assert_eq(inq_machine_info(INQ_MACHINE_ARM64)->context_size,
+		     sizeof(struct md_context_arm64));
 }
 
-static void part(enum inq_machine machine, const char *name, const char *of, unsigned shift, unsigned size)
+static void part(enum inq_machine machine, const char *name, const char *of, unsigned shift,
+		 unsigned size)
 {
 	unsigned got_shift = 99, got_size = 99;
 	const struct inq_register *reg = inq_register_find(machine, name, &got_shift, &got_size);
@@ -162,17 +171,21 @@ Test(machine, finds_registers_and_their_parts_by_name)
 /* Every alias of every machine names a register that there is. */
 Test(machine, has_no_alias_of_nothing)
 {
-	static const char *const names[] = {"eax", "r8d", "r15b", "mm7", "fl", "pc", "fp", "rflags"};
+	static const char *const names[] = {"eax", "r8d", "r15b", "mm7",
+					    "fl",  "pc",  "fp",	  "rflags"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		cr_assert_not_null(inq_register_find(INQ_MACHINE_AMD64, names[i], NULL, NULL), "%s", names[i]);
+		cr_assert_not_null(inq_register_find(INQ_MACHINE_AMD64, names[i], NULL, NULL), "%s",
+				   names[i]);
 }
 
-/* --- values -------------------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------------------------------
+ */
 
 Test(context, gives_what_was_set_and_refuses_what_its_flags_lack)
 {
-	struct inq_context context = {.machine = INQ_MACHINE_AMD64, .size = sizeof(struct md_context_amd64)};
+	struct inq_context context = {.machine = INQ_MACHINE_AMD64,
+				      .size = sizeof(struct md_context_amd64)};
 	const struct inq_register *rip = inq_register_find(INQ_MACHINE_AMD64, "rip", NULL, NULL);
 	const struct inq_register *xmm = inq_register_find(INQ_MACHINE_AMD64, "xmm0", NULL, NULL);
 	const struct inq_register *dr7 = inq_register_find(INQ_MACHINE_AMD64, "dr7", NULL, NULL);
@@ -182,7 +195,8 @@ Test(context, gives_what_was_set_and_refuses_what_its_flags_lack)
 	cr_assert(inq_context_set(&context, rip, 0x1122334455667788));
 	cr_assert_not(inq_context_get(&context, rip, &value), "no flag says that it is valid");
 	cr_assert_eq(value, 0);
-	memcpy(context.raw + offsetof(struct md_context_amd64, context_flags), &flags, sizeof(flags));
+	memcpy(context.raw + offsetof(struct md_context_amd64, context_flags), &flags,
+	       sizeof(flags));
 	cr_assert(inq_context_get(&context, rip, &value));
 	cr_assert_eq(value, 0x1122334455667788);
 	cr_assert_eq(inq_context_pc(&context), value);
@@ -211,18 +225,41 @@ static uint64_t value_of(const struct inq_context *context, const char *name)
 Test(context, is_made_of_linux_registers_on_amd64)
 {
 	struct user_regs_struct regs = {
-		.r15 = 15, .r14 = 14, .r13 = 13, .r12 = 12, .rbp = 0xb9, .rbx = 0xbb, .r11 = 11, .r10 = 10,
-		.r9 = 9, .r8 = 8, .rax = 0xaa, .rcx = 0xcc, .rdx = 0xdd, .rsi = 0x51, .rdi = 0xd1,
-		.orig_rax = 99, .rip = 0x401000, .cs = 0x33, .eflags = 0x10246, .rsp = 0x7ffe0000,
-		.ss = 0x2b, .fs_base = 0x7f0000001740, .gs_base = 3, .ds = 4, .es = 5, .fs = 6, .gs = 7,
+		.r15 = 15,
+		.r14 = 14,
+		.r13 = 13,
+		.r12 = 12,
+		.rbp = 0xb9,
+		.rbx = 0xbb,
+		.r11 = 11,
+		.r10 = 10,
+		.r9 = 9,
+		.r8 = 8,
+		.rax = 0xaa,
+		.rcx = 0xcc,
+		.rdx = 0xdd,
+		.rsi = 0x51,
+		.rdi = 0xd1,
+		.orig_rax = 99,
+		.rip = 0x401000,
+		.cs = 0x33,
+		.eflags = 0x10246,
+		.rsp = 0x7ffe0000,
+		.ss = 0x2b,
+		.fs_base = 0x7f0000001740,
+		.gs_base = 3,
+		.ds = 4,
+		.es = 5,
+		.fs = 6,
+		.gs = 7,
 	};
 	struct user_fpregs_struct fp = {.mxcsr = 0x1f80, .cwd = 0x37f};
 	struct inq_context context;
 	uint64_t tls = 0, value;
 
 	fp.xmm_space[60] = 0xabcd; /* xmm15 */
-	cr_assert(inq_context_from_prstatus(INQ_MACHINE_AMD64, &regs, sizeof(regs), &fp, sizeof(fp), &context,
-					    &tls));
+	cr_assert(inq_context_from_prstatus(INQ_MACHINE_AMD64, &regs, sizeof(regs), &fp, sizeof(fp),
+					    &context, &tls));
 	cr_assert_eq(context.size, 1232);
 	cr_assert_eq(tls, 0x7f0000001740);
 	cr_assert_eq(value_of(&context, "rip"), 0x401000);
@@ -235,7 +272,8 @@ Test(context, is_made_of_linux_registers_on_amd64)
 	cr_assert_eq(value_of(&context, "rsi"), 0x51);
 	cr_assert_eq(value_of(&context, "rdi"), 0xd1);
 	for (unsigned i = 8; i < 16; i++) {
-		char name[4] = {'r', (char)(i < 10 ? '0' + i : '1'), (char)(i < 10 ? 0 : '0' + i - 10)};
+		char name[4] = {'r', (char)(i < 10 ? '0' + i : '1'),
+				(char)(i < 10 ? 0 : '0' + i - 10)};
 
 		cr_assert_eq(value_of(&context, name), i);
 	}
@@ -251,7 +289,8 @@ Test(context, is_made_of_linux_registers_on_amd64)
 	/* The FXSAVE image is taken whole. */
 	cr_assert_arr_eq(context.raw + 0x100, &fp, sizeof(fp));
 	memcpy(&value, context.raw + 0x30, 4);
-	cr_assert_eq((uint32_t)value, 0x10000f, "AMD64, control, integer, segments, floating point");
+	cr_assert_eq((uint32_t)value, 0x10000f,
+		     "AMD64, control, integer, segments, floating point");
 }
 
 Test(context, of_linux_registers_refuses_another_size_and_keeps_its_output)
@@ -266,13 +305,17 @@ Test(context, of_linux_registers_refuses_another_size_and_keeps_its_output)
 		for (size_t size = 0; size <= sizeof(regs); size++) {
 			struct inq_context made;
 
-			right += inq_context_from_prstatus(machines[m], regs, size, NULL, 0, &made, NULL);
+			right += inq_context_from_prstatus(machines[m], regs, size, NULL, 0, &made,
+							   NULL);
 		}
 		cr_assert_eq(right, 1, "one size is right");
 	}
-	cr_assert_not(inq_context_from_prstatus(INQ_MACHINE_AMD64, regs, 100, NULL, 0, &context, &tls));
-	cr_assert_not(inq_context_from_prstatus(INQ_MACHINE_AMD64, NULL, 216, NULL, 0, &context, &tls));
-	cr_assert_not(inq_context_from_prstatus(INQ_MACHINE_UNKNOWN, regs, 216, NULL, 0, &context, &tls));
+	cr_assert_not(
+		inq_context_from_prstatus(INQ_MACHINE_AMD64, regs, 100, NULL, 0, &context, &tls));
+	cr_assert_not(
+		inq_context_from_prstatus(INQ_MACHINE_AMD64, NULL, 216, NULL, 0, &context, &tls));
+	cr_assert_not(
+		inq_context_from_prstatus(INQ_MACHINE_UNKNOWN, regs, 216, NULL, 0, &context, &tls));
 	cr_assert_eq(context.size, 4711);
 	cr_assert_eq(tls, 4711);
 }
@@ -283,8 +326,10 @@ Test(context, without_floating_point_says_so)
 	struct inq_context context;
 	uint64_t value;
 
-	cr_assert(inq_context_from_prstatus(INQ_MACHINE_AMD64, regs, sizeof(regs), regs, 100, &context, NULL));
-	cr_assert_not(inq_context_get(&context, inq_register_find(INQ_MACHINE_AMD64, "mxcsr", NULL, NULL), &value));
+	cr_assert(inq_context_from_prstatus(INQ_MACHINE_AMD64, regs, sizeof(regs), regs, 100,
+					    &context, NULL));
+	cr_assert_not(inq_context_get(
+		&context, inq_register_find(INQ_MACHINE_AMD64, "mxcsr", NULL, NULL), &value));
 }
 
 Test(context, is_made_of_linux_registers_on_x86)
@@ -295,11 +340,12 @@ Test(context, is_made_of_linux_registers_on_x86)
 
 	for (unsigned i = 0; i < 17; i++)
 		regs[i] = 0xabc00000 + i;
-	fx[4] = 0x80;     /* abridged tags: only physical register 7 holds something */
+	fx[4] = 0x80; /* abridged tags: only physical register 7 holds something */
 	fx[0] = 0x7f;
-	fx[24] = 0x80;    /* mxcsr */
+	fx[24] = 0x80;	   /* mxcsr */
 	fx[32 + 9] = 0x3f; /* st0's last byte */
-	cr_assert(inq_context_from_prstatus(INQ_MACHINE_X86, regs, sizeof(regs), fx, sizeof(fx), &context, NULL));
+	cr_assert(inq_context_from_prstatus(INQ_MACHINE_X86, regs, sizeof(regs), fx, sizeof(fx),
+					    &context, NULL));
 	cr_assert_eq(context.size, 716);
 	cr_assert_eq(value_of(&context, "ebx"), 0xabc00000);
 	cr_assert_eq(value_of(&context, "eax"), 0xabc00006);
@@ -322,7 +368,8 @@ Test(context, is_made_of_linux_registers_on_arm)
 		regs[i] = 100 + i;
 	vfp[8 * 31] = 0x31;
 	vfp[256] = 0x77;
-	cr_assert(inq_context_from_prstatus(INQ_MACHINE_ARM, regs, sizeof(regs), vfp, sizeof(vfp), &context, NULL));
+	cr_assert(inq_context_from_prstatus(INQ_MACHINE_ARM, regs, sizeof(regs), vfp, sizeof(vfp),
+					    &context, NULL));
 	cr_assert_eq(value_of(&context, "r0"), 100);
 	cr_assert_eq(inq_context_sp(&context), 113);
 	cr_assert_eq(value_of(&context, "lr"), 114);
@@ -343,7 +390,8 @@ Test(context, is_made_of_linux_registers_on_arm64)
 	fp[16 * 31] = 0x31;
 	fp[512] = 1; /* fpsr */
 	fp[516] = 2; /* fpcr */
-	cr_assert(inq_context_from_prstatus(INQ_MACHINE_ARM64, regs, sizeof(regs), fp, sizeof(fp), &context, NULL));
+	cr_assert(inq_context_from_prstatus(INQ_MACHINE_ARM64, regs, sizeof(regs), fp, sizeof(fp),
+					    &context, NULL));
 	cr_assert_eq(value_of(&context, "x0"), 1000);
 	cr_assert_eq(inq_context_fp(&context), 1029);
 	cr_assert_eq(value_of(&context, "lr"), 1030);
@@ -355,7 +403,8 @@ Test(context, is_made_of_linux_registers_on_arm64)
 	cr_assert_eq(context.raw[0x110 + 16 * 31], 0x31);
 }
 
-/* --- a signal's context -------------------------------------------------------------------------- */
+/* --- a signal's context --------------------------------------------------------------------------
+ */
 
 static ucontext_t signal_context;
 static struct _libc_fpstate signal_fp;
@@ -376,8 +425,8 @@ Test(context, is_made_of_what_the_kernel_gives_a_signal_handler)
 
 	sigaction(SIGUSR1, &action, NULL);
 	raise(SIGUSR1);
-	cr_assert(inq_context_from_mcontext(INQ_MACHINE_AMD64, mcontext, sizeof(*mcontext), &signal_fp, 512,
-					    &context));
+	cr_assert(inq_context_from_mcontext(INQ_MACHINE_AMD64, mcontext, sizeof(*mcontext),
+					    &signal_fp, 512, &context));
 	cr_assert_eq(inq_context_pc(&context), (uint64_t)mcontext->gregs[REG_RIP]);
 	cr_assert_eq(inq_context_sp(&context), (uint64_t)mcontext->gregs[REG_RSP]);
 	cr_assert_eq(inq_context_fp(&context), (uint64_t)mcontext->gregs[REG_RBP]);
@@ -388,6 +437,8 @@ Test(context, is_made_of_what_the_kernel_gives_a_signal_handler)
 	cr_assert_eq(value_of(&context, "cs"), 0x33);
 	cr_assert_eq(value_of(&context, "ss"), 0x2b);
 	cr_assert_eq(value_of(&context, "mxcsr"), signal_fp.mxcsr);
-	cr_assert_not(inq_context_from_mcontext(INQ_MACHINE_AMD64, mcontext, 100, NULL, 0, &context));
-	cr_assert_not(inq_context_from_mcontext(INQ_MACHINE_ARM, mcontext, sizeof(*mcontext), NULL, 0, &context));
+	cr_assert_not(
+		inq_context_from_mcontext(INQ_MACHINE_AMD64, mcontext, 100, NULL, 0, &context));
+	cr_assert_not(inq_context_from_mcontext(INQ_MACHINE_ARM, mcontext, sizeof(*mcontext), NULL,
+						0, &context));
 }

@@ -19,7 +19,9 @@ static struct inq_target *opened(struct builder *builder)
 	struct inq_error err = {0};
 
 	builder_finish(builder);
-	cr_assert_eq(inq_file_open_bytes(builder->bytes.data, builder->bytes.size, "a.dmp", &file, &err), INQ_OK);
+	cr_assert_eq(
+		inq_file_open_bytes(builder->bytes.data, builder->bytes.size, "a.dmp", &file, &err),
+		INQ_OK);
 	cr_assert_eq(inq_target_open(file, &target, &err), INQ_OK, "%s", err.text);
 	return target;
 }
@@ -50,7 +52,8 @@ static void ask_all(struct inq_target *target)
 			cr_assert_geq(regions[i].base - regions[i - 1].base, regions[i - 1].size);
 	if (inq_target_memory(target, &ranges, &count, NULL) == INQ_OK)
 		for (size_t i = 0; i < count; i++)
-			cr_assert_eq(inq_target_read_all(target, ranges[i].base, &byte, 1, NULL), INQ_OK);
+			cr_assert_eq(inq_target_read_all(target, ranges[i].base, &byte, 1, NULL),
+				     INQ_OK);
 	(void)inq_target_exception(target, &exception, NULL);
 	(void)inq_target_exception_context(target, &context, NULL);
 	(void)inq_target_link_map(target, &links, NULL);
@@ -64,9 +67,12 @@ static const struct {
 	enum inq_machine machine;
 	enum inq_os os;
 } expected[FLAVOURS] = {
-	[X86_WINDOWS] = {INQ_MACHINE_X86, INQ_OS_WINDOWS},     [AMD64_LINUX] = {INQ_MACHINE_AMD64, INQ_OS_LINUX},
-	[AMD64_WINDOWS] = {INQ_MACHINE_AMD64, INQ_OS_WINDOWS}, [ARM_ANDROID] = {INQ_MACHINE_ARM, INQ_OS_ANDROID},
-	[ARM64_MACOS] = {INQ_MACHINE_ARM64, INQ_OS_MACOS},     [ARM64_OLD_IOS] = {INQ_MACHINE_ARM64, INQ_OS_OTHER},
+	[X86_WINDOWS] = {INQ_MACHINE_X86, INQ_OS_WINDOWS},
+	[AMD64_LINUX] = {INQ_MACHINE_AMD64, INQ_OS_LINUX},
+	[AMD64_WINDOWS] = {INQ_MACHINE_AMD64, INQ_OS_WINDOWS},
+	[ARM_ANDROID] = {INQ_MACHINE_ARM, INQ_OS_ANDROID},
+	[ARM64_MACOS] = {INQ_MACHINE_ARM64, INQ_OS_MACOS},
+	[ARM64_OLD_IOS] = {INQ_MACHINE_ARM64, INQ_OS_OTHER},
 };
 
 /* Four processors, five systems, both byte orders: the same questions, the same answers. */
@@ -89,7 +95,8 @@ Test(minidump_target, answers_alike_whoever_wrote_the_dump)
 		target = opened(&builder);
 		cr_assert_str_eq(target->ops->kind, "minidump");
 		cr_assert_eq(inq_target_system(target, &system, NULL), INQ_OK);
-		cr_assert_eq(system->machine, expected[flavour].machine, "%s", flavour_facts[flavour].name);
+		cr_assert_eq(system->machine, expected[flavour].machine, "%s",
+			     flavour_facts[flavour].name);
 		cr_assert_eq(system->os, expected[flavour].os, "%s", flavour_facts[flavour].name);
 		cr_assert_eq(inq_target_threads(target, &threads, &count, NULL), INQ_OK);
 		cr_assert_eq(count, 1);
@@ -111,7 +118,9 @@ Test(minidump_target, answers_alike_whoever_wrote_the_dump)
 		cr_assert_eq(inq_target_modules(target, &modules, &count, NULL), INQ_OK);
 		cr_assert_not_null(inq_module_at(modules, count, WHOLE_PC));
 		cr_assert(inq_module_at(modules, count, WHOLE_PC)->main);
-		cr_assert_eq(inq_target_read(target, WHOLE_STACK, bytes, sizeof(bytes), &done, NULL), INQ_OK);
+		cr_assert_eq(
+			inq_target_read(target, WHOLE_STACK, bytes, sizeof(bytes), &done, NULL),
+			INQ_OK);
 		cr_assert_eq(done, WHOLE_STACK_SIZE);
 		cr_assert_eq(inq_target_read(target, 0x10, bytes, 1, &done, NULL), INQ_FAULT);
 		cr_assert_eq(inq_target_regions(target, &regions, &count, NULL), INQ_OK);
@@ -143,7 +152,8 @@ Test(minidump_target, survives_being_cut_at_every_byte)
 				ask_all(target);
 				inq_target_free(target);
 			} else {
-				cr_assert(err.status == INQ_BAD_DATA || err.status == INQ_UNSUPPORTED);
+				cr_assert(err.status == INQ_BAD_DATA ||
+					  err.status == INQ_UNSUPPORTED);
 				cr_assert_not_null(strstr(err.text, "'a.dmp'"), "%s", err.text);
 				cr_assert_null(target);
 			}
@@ -163,7 +173,9 @@ static void put_text(struct builder *builder, uint32_t type, const char *text, s
 
 Test(minidump_target, takes_linux_facts_out_of_linux_texts)
 {
-	static const char status[] = "Name:\tmy prog\nTgid:\t44\nPid:\t45\nPPid:\t7\nUid:\t1000\t0\t0\t0\nGid:\t9\t0\t0\t0\n";
+	static const char status[] =
+		"Name:\tmy "
+		"prog\nTgid:\t44\nPid:\t45\nPPid:\t7\nUid:\t1000\t0\t0\t0\nGid:\t9\t0\t0\t0\n";
 	static const char maps[] = "00400000-00402000 r-xp 00000000 08:02 9 /bin/prog\nnonsense\n"
 				   "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0 [stack]\n";
 	static const char release[] = "DISTRIB_ID=debian\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
@@ -210,23 +222,37 @@ Test(minidump_target, takes_linux_facts_out_of_linux_texts)
 	builder_done(&builder);
 }
 
-/* --- regions ------------------------------------------------------------------------------------- */
+/* --- regions -------------------------------------------------------------------------------------
+ */
 
 Test(minidump_regions, come_out_of_memory_information)
 {
 	static const struct md_memory_info items[] = {
-		{.base = 0x3000, .size = 0x1000, .state = MD_MEM_COMMIT, .protection = MD_PAGE_EXECUTE_READ,
+		{.base = 0x3000,
+		 .size = 0x1000,
+		 .state = MD_MEM_COMMIT,
+		 .protection = MD_PAGE_EXECUTE_READ,
 		 .type = MD_MEM_IMAGE},
 		{.base = 0, .size = 0x1000, .state = MD_MEM_FREE, .protection = MD_PAGE_NOACCESS},
-		{.base = 0x1000, .size = 0x1000, .state = MD_MEM_COMMIT,
-		 .protection = MD_PAGE_READWRITE | MD_PAGE_GUARD, .type = MD_MEM_PRIVATE},
-		{.base = 0x1800, .size = 0x1000, .state = MD_MEM_COMMIT, .protection = MD_PAGE_READONLY},
+		{.base = 0x1000,
+		 .size = 0x1000,
+		 .state = MD_MEM_COMMIT,
+		 .protection = MD_PAGE_READWRITE | MD_PAGE_GUARD,
+		 .type = MD_MEM_PRIVATE},
+		{.base = 0x1800,
+		 .size = 0x1000,
+		 .state = MD_MEM_COMMIT,
+		 .protection = MD_PAGE_READONLY},
 		{.base = 0x2000, .size = 0x1000, .state = MD_MEM_RESERVE},
-		{.base = 0x8000, .size = UINT64_MAX, .state = MD_MEM_COMMIT, .protection = MD_PAGE_READONLY,
+		{.base = 0x8000,
+		 .size = UINT64_MAX,
+		 .state = MD_MEM_COMMIT,
+		 .protection = MD_PAGE_READONLY,
 		 .type = MD_MEM_MAPPED},
 		{.base = 0x4000, .size = 0},
 	};
-	struct inq_dump_memory_infos infos = {.count = sizeof(items) / sizeof(*items), .items = items};
+	struct inq_dump_memory_infos infos = {.count = sizeof(items) / sizeof(*items),
+					      .items = items};
 	struct inq_region *regions;
 	size_t count;
 
@@ -239,7 +265,8 @@ Test(minidump_regions, come_out_of_memory_information)
 	cr_assert_eq(regions[2].flags, INQ_REGION_RESERVED);
 	cr_assert_eq(regions[3].protection, INQ_PROT_READ | INQ_PROT_EXEC);
 	cr_assert_eq(regions[3].flags, INQ_REGION_IMAGE);
-	cr_assert_eq(regions[4].base + (regions[4].size - 1), UINT64_MAX, "cut at the end of the address space");
+	cr_assert_eq(regions[4].base + (regions[4].size - 1), UINT64_MAX,
+		     "cut at the end of the address space");
 	free(regions);
 }
 
@@ -253,7 +280,8 @@ Test(minidump_regions, come_out_of_modules_and_memory_without_it)
 	struct inq_region *regions;
 	size_t count;
 
-	cr_assert_eq(inq_regions_from_memory(modules, 2, ranges, 2, &regions, &count, NULL), INQ_OK);
+	cr_assert_eq(inq_regions_from_memory(modules, 2, ranges, 2, &regions, &count, NULL),
+		     INQ_OK);
 	cr_assert_eq(count, 4);
 	cr_assert_eq(regions[0].base, 0x1000);
 	cr_assert_eq(regions[0].size, 0x1000);
@@ -274,14 +302,16 @@ Test(minidump_modules, go_as_far_as_their_file_is_mapped)
 		{.base = 0x5000, .size = 0x1000, .name = "/lib/a.so"}, /* once more, at offset 0 */
 		{.base = 0x6000, .size = 0x1000, .name = ""},
 	};
-	struct inq_module modules[] = {{.base = 0x1000, .size = 0x600}, {.base = 0x6000, .size = 1}};
+	struct inq_module modules[] = {{.base = 0x1000, .size = 0x600},
+				       {.base = 0x6000, .size = 1}};
 
 	inq_minidump_modules_widen(modules, 2, regions, 4);
 	cr_assert_eq(modules[0].size, 0x4000);
 	cr_assert_eq(modules[1].size, 1, "memory without a name says nothing");
 }
 
-/* --- texts --------------------------------------------------------------------------------------- */
+/* --- texts ---------------------------------------------------------------------------------------
+ */
 
 Test(status_text, finds_whole_keys_only)
 {
@@ -316,7 +346,8 @@ Test(status_text, takes_a_kernels_release)
 	cr_assert_eq(major, 6);
 }
 
-/* --- opening by content -------------------------------------------------------------------------- */
+/* --- opening by content --------------------------------------------------------------------------
+ */
 
 Test(open, says_what_a_file_is_that_is_neither)
 {
@@ -340,12 +371,17 @@ Test(open, says_what_a_file_is_that_is_neither)
 		struct inq_target *target = NULL;
 		struct inq_error err = {0};
 
-		cr_assert_eq(inq_file_open_bytes(files[i].bytes, files[i].size, "x", &file, NULL), INQ_OK);
-		cr_assert_eq(inq_target_open(file, &target, &err), INQ_UNSUPPORTED, "%s", files[i].words);
+		cr_assert_eq(inq_file_open_bytes(files[i].bytes, files[i].size, "x", &file, NULL),
+			     INQ_OK);
+		cr_assert_eq(inq_target_open(file, &target, &err), INQ_UNSUPPORTED, "%s",
+			     files[i].words);
 		cr_assert_not_null(strstr(err.text, files[i].words), "%s", err.text);
-		cr_assert_not_null(strstr(err.text, "'x': neither a minidump nor an ELF core, but "));
+		cr_assert_not_null(
+			strstr(err.text, "'x': neither a minidump nor an ELF core, but "));
 		cr_assert_null(target);
 	}
-	cr_assert_eq(inq_target_open_file("/nowhere/at/all", &(struct inq_target *){NULL}, NULL), INQ_ABSENT);
-	cr_assert_eq(inq_target_open_file("/", &(struct inq_target *){NULL}, NULL), INQ_UNSUPPORTED);
+	cr_assert_eq(inq_target_open_file("/nowhere/at/all", &(struct inq_target *){NULL}, NULL),
+		     INQ_ABSENT);
+	cr_assert_eq(inq_target_open_file("/", &(struct inq_target *){NULL}, NULL),
+		     INQ_UNSUPPORTED);
 }

@@ -17,11 +17,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- a target that is this process, or a few made-up bytes ---------------------------------------- */
+/* --- a target that is this process, or a few made-up bytes
+ * ---------------------------------------- */
 
 struct fake {
 	struct inq_target target;
-	int mem;              /* /proc/self/mem, or -1 */
+	int mem;	      /* /proc/self/mem, or -1 */
 	const uint8_t *bytes; /* memory from `base` on, where mem is -1 */
 	uint64_t base;
 	size_t size;
@@ -38,13 +39,16 @@ static enum inq_status fake_read(struct inq_target *self, uint64_t address, void
 		ssize_t done = pread(fake->mem, to, size, (off_t)address);
 
 		if (done <= 0)
-			return inq_fail(err, INQ_FAULT, "0x%llx: not mapped", (unsigned long long)address);
+			return inq_fail(err, INQ_FAULT, "0x%llx: not mapped",
+					(unsigned long long)address);
 		*ret_done = (size_t)done;
 		return INQ_OK;
 	}
 	if (address - fake->base >= fake->size)
 		return inq_fail(err, INQ_FAULT, "0x%llx: not mapped", (unsigned long long)address);
-	*ret_done = fake->size - (address - fake->base) < size ? fake->size - (size_t)(address - fake->base) : size;
+	*ret_done = fake->size - (address - fake->base) < size
+			    ? fake->size - (size_t)(address - fake->base)
+			    : size;
 	memcpy(to, fake->bytes + (address - fake->base), *ret_done);
 	return INQ_OK;
 }
@@ -81,7 +85,8 @@ static struct inq_module_source self_source(struct fake *fake, const struct inq_
 	};
 }
 
-/* --- modules of this process, with the loader as the judge ---------------------------------------- */
+/* --- modules of this process, with the loader as the judge
+ * ---------------------------------------- */
 
 struct judge {
 	const struct inq_module_list *list;
@@ -106,15 +111,18 @@ static int judge_one(struct dl_phdr_info *info, size_t size, void *user)
 
 		if (header->p_type == PT_LOAD) {
 			cr_assert_geq(start, module->base, "%s", info->dlpi_name);
-			cr_assert_leq(start + header->p_memsz, module->base + module->size, "%s", info->dlpi_name);
+			cr_assert_leq(start + header->p_memsz, module->base + module->size, "%s",
+				      info->dlpi_name);
 		}
 		if (header->p_type != PT_NOTE)
 			continue;
-		for (const uint8_t *at = (const void *)start; at < (const uint8_t *)start + header->p_memsz;) {
+		for (const uint8_t *at = (const void *)start;
+		     at < (const uint8_t *)start + header->p_memsz;) {
 			const ElfW(Nhdr) *note = (const void *)at;
 
 			at += sizeof(*note) + ((note->n_namesz + 3) & ~3u);
-			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(at - 4, "GNU", 4)) {
+			if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 &&
+			    !memcmp(at - 4, "GNU", 4)) {
 				cr_assert_eq(module->debug_kind, INQ_DEBUG_BUILD_ID);
 				cr_assert_eq(module->id_size, note->n_descsz);
 				cr_assert_arr_eq(module->id, at, note->n_descsz);
@@ -144,7 +152,8 @@ Test(modules, of_this_process_are_those_of_its_loader)
 		mains += list.modules[i].main;
 		vdsos += !strcmp(list.modules[i].path, INQ_VDSO_NAME);
 		if (list.modules[i].main)
-			cr_assert_eq(inq_module_at(list.modules, list.count, (uint64_t)(uintptr_t)judge_one),
+			cr_assert_eq(inq_module_at(list.modules, list.count,
+						   (uint64_t)(uintptr_t)judge_one),
 				     &list.modules[i]);
 	}
 	cr_assert_eq(mains, 1);
@@ -174,7 +183,8 @@ Test(modules, cost_few_reads_and_little_time)
 	cr_assert_eq(inq_modules_make(&source, &list, NULL), INQ_OK);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	count = list.count;
-	us = (double)(after.tv_sec - before.tv_sec) * 1e6 + (double)(after.tv_nsec - before.tv_nsec) / 1e3;
+	us = (double)(after.tv_sec - before.tv_sec) * 1e6 +
+	     (double)(after.tv_nsec - before.tv_nsec) / 1e3;
 	/* 6 us for each would be 0.3 ms for 50; a loaded machine gets ten times that. */
 	cr_assert_lt(us / (double)count, 60.0);
 	cr_assert_leq(fake.reads, 2 * count);
@@ -192,7 +202,8 @@ Test(modules, without_names_of_mappings_are_found_through_the_loader)
 	struct inq_module_list list;
 	struct judge judge = {.list = &list};
 
-	cr_assert_eq(inq_link_list_walk(&fake.target, getauxval(AT_PHDR), getauxval(AT_PHNUM), 8, &links, NULL),
+	cr_assert_eq(inq_link_list_walk(&fake.target, getauxval(AT_PHDR), getauxval(AT_PHNUM), 8,
+					&links, NULL),
 		     INQ_OK);
 	for (size_t i = 0; i < maps.count; i++)
 		maps.regions[i].name = "";
@@ -201,15 +212,17 @@ Test(modules, without_names_of_mappings_are_found_through_the_loader)
 	cr_assert_eq(inq_modules_make(&source, &list, NULL), INQ_OK);
 	dl_iterate_phdr(judge_one, &judge);
 	cr_assert_eq(list.count, judge.seen);
-	cr_assert_str_eq(inq_module_at(list.modules, list.count, (uint64_t)(uintptr_t)judge_one)->path,
-			 "/the/program");
+	cr_assert_str_eq(
+		inq_module_at(list.modules, list.count, (uint64_t)(uintptr_t)judge_one)->path,
+		"/the/program");
 	inq_modules_done(&list);
 	inq_link_list_done(&links);
 	inq_maps_done(&maps);
 	close(fake.mem);
 }
 
-/* --- made-up images ------------------------------------------------------------------------------ */
+/* --- made-up images ------------------------------------------------------------------------------
+ */
 
 struct image {
 	Elf64_Ehdr header;
@@ -241,7 +254,10 @@ static void make_image(struct image *image)
 
 static const struct inq_region image_regions[] = {
 	{.base = 0x10000, .size = 0x1000, .protection = INQ_PROT_READ, .name = "/lib/a.so"},
-	{.base = 0x11000, .size = 0x1000, .protection = INQ_PROT_READ | INQ_PROT_EXEC, .file_offset = 0x1000,
+	{.base = 0x11000,
+	 .size = 0x1000,
+	 .protection = INQ_PROT_READ | INQ_PROT_EXEC,
+	 .file_offset = 0x1000,
 	 .name = "/lib/a.so"},
 	{.base = 0x12000, .size = 0x1000, .protection = INQ_PROT_READ | INQ_PROT_WRITE, .name = ""},
 	{.base = 0x13000, .size = 0x1000, .protection = INQ_PROT_READ, .name = "/usr/share/data"},
@@ -249,9 +265,13 @@ static const struct inq_region image_regions[] = {
 
 static struct inq_module_list made(struct image *image, struct fake *ret_fake)
 {
-	struct fake fake = {.target = {.ops = &fake_ops, .name = "made up"}, .mem = -1,
-			    .bytes = (const uint8_t *)image, .base = 0x10000, .size = sizeof(*image)};
-	struct inq_module_source source = {.target = &fake.target, .regions = image_regions, .region_count = 4};
+	struct fake fake = {.target = {.ops = &fake_ops, .name = "made up"},
+			    .mem = -1,
+			    .bytes = (const uint8_t *)image,
+			    .base = 0x10000,
+			    .size = sizeof(*image)};
+	struct inq_module_source source = {
+		.target = &fake.target, .regions = image_regions, .region_count = 4};
 	struct inq_module_list list;
 
 	cr_assert_eq(inq_modules_make(&source, &list, NULL), INQ_OK);
@@ -328,7 +348,8 @@ Test(modules, whose_header_cannot_be_read_are_listed_without_build_id)
 {
 	struct image image;
 	struct fake fake = {.target = {.ops = &fake_ops, .name = "nothing"}, .mem = -1};
-	struct inq_module_source source = {.target = &fake.target, .regions = image_regions, .region_count = 4};
+	struct inq_module_source source = {
+		.target = &fake.target, .regions = image_regions, .region_count = 4};
 	struct inq_module_list list;
 
 	make_image(&image);
@@ -339,7 +360,8 @@ Test(modules, whose_header_cannot_be_read_are_listed_without_build_id)
 	inq_modules_done(&list);
 }
 
-/* --- the loader's list --------------------------------------------------------------------------- */
+/* --- the loader's list ---------------------------------------------------------------------------
+ */
 
 static int count_links(struct dl_phdr_info *info, size_t size, void *user)
 {
@@ -355,7 +377,8 @@ Test(link_map, of_this_process_is_the_loaders)
 	struct inq_link_list links;
 	size_t count = 0, loaders = 0;
 
-	cr_assert_eq(inq_link_list_walk(&fake.target, getauxval(AT_PHDR), getauxval(AT_PHNUM), 8, &links, NULL),
+	cr_assert_eq(inq_link_list_walk(&fake.target, getauxval(AT_PHDR), getauxval(AT_PHNUM), 8,
+					&links, NULL),
 		     INQ_OK);
 	dl_iterate_phdr(count_links, &count);
 	cr_assert_eq(links.map.count, count);
@@ -387,25 +410,30 @@ static void make_small(struct small *small)
 {
 	memset(small, 0, sizeof(*small));
 	small->headers[0] = (Elf64_Phdr){.p_type = PT_PHDR, .p_vaddr = 0x1000};
-	small->headers[1] = (Elf64_Phdr){.p_type = PT_DYNAMIC, .p_vaddr = SMALL(dynamic),
-					 .p_memsz = sizeof(small->dynamic)};
+	small->headers[1] = (Elf64_Phdr){
+		.p_type = PT_DYNAMIC, .p_vaddr = SMALL(dynamic), .p_memsz = sizeof(small->dynamic)};
 	small->dynamic[0] = (Elf64_Dyn){.d_tag = DT_DEBUG, .d_un.d_val = SMALL(debug)};
 	small->debug.r_version = 1;
 	small->debug.r_map = (struct link_map *)SMALL(links[0]);
 	for (unsigned i = 0; i < 3; i++) {
 		small->links[i].address = 0x10000 * (i + 1);
 		small->links[i].name = SMALL(name);
-		small->links[i].next = i < 2 ? 0x1000 + offsetof(struct small, links) + (i + 1) * 40 : 0;
-		small->links[i].before = i ? 0x1000 + offsetof(struct small, links) + (i - 1) * 40 : 0;
+		small->links[i].next =
+			i < 2 ? 0x1000 + offsetof(struct small, links) + (i + 1) * 40 : 0;
+		small->links[i].before =
+			i ? 0x1000 + offsetof(struct small, links) + (i - 1) * 40 : 0;
 	}
 	memcpy(small->name, "/a.so", 6);
 }
 
-static enum inq_status walk_small(const struct small *small, uint64_t phnum, struct inq_link_list *ret,
-				  struct inq_error *err)
+static enum inq_status walk_small(const struct small *small, uint64_t phnum,
+				  struct inq_link_list *ret, struct inq_error *err)
 {
-	struct fake fake = {.target = {.ops = &fake_ops, .name = "small"}, .mem = -1,
-			    .bytes = (const uint8_t *)small, .base = 0x1000, .size = sizeof(*small)};
+	struct fake fake = {.target = {.ops = &fake_ops, .name = "small"},
+			    .mem = -1,
+			    .bytes = (const uint8_t *)small,
+			    .base = 0x1000,
+			    .size = sizeof(*small)};
 
 	*err = (struct inq_error){0};
 	return inq_link_list_walk(&fake.target, 0x1000, phnum, 8, ret, err);

@@ -22,8 +22,10 @@ Test(maps, gives_each_field)
 {
 	struct inq_maps maps =
 		parse("55e4a0000000-55e4a0002000 r-xp 00003000 fd:01 1311 /usr/bin/with  blanks\n"
-		      "7f0000000000-7f0000001000 rw-s 00000000 00:05 42                         /memfd:a (deleted)\n"
-		      "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0                          [stack]\n");
+		      "7f0000000000-7f0000001000 rw-s 00000000 00:05 42                         "
+		      "/memfd:a (deleted)\n"
+		      "7ffd00000000-7ffd00021000 rw-p 00000000 00:00 0                          "
+		      "[stack]\n");
 
 	cr_assert_eq(maps.count, 3);
 	cr_assert_eq(maps.bad_lines, 0);
@@ -44,7 +46,8 @@ Test(maps, gives_each_field)
 
 Test(maps, turns_the_kernels_newline_back)
 {
-	struct inq_maps maps = parse("00400000-00401000 r--p 00000000 08:02 1 /tmp/a\\012b\\011c\n");
+	struct inq_maps maps =
+		parse("00400000-00401000 r--p 00000000 08:02 1 /tmp/a\\012b\\011c\n");
 
 	cr_assert_eq(maps.count, 1);
 	cr_assert_str_eq(maps.regions[0].name, "/tmp/a\nb\\011c");
@@ -53,9 +56,10 @@ Test(maps, turns_the_kernels_newline_back)
 
 Test(maps, calls_a_file_deleted_only_at_its_end)
 {
-	struct inq_maps maps = parse("00400000-00401000 r--p 00000000 08:02 1 /a (deleted)/b\n"
-				     "00401000-00402000 r--p 00000000 08:02 1 /a (deleted) (deleted)\n"
-				     "00402000-00403000 r--p 00000000 08:02 1  (deleted)\n");
+	struct inq_maps maps =
+		parse("00400000-00401000 r--p 00000000 08:02 1 /a (deleted)/b\n"
+		      "00401000-00402000 r--p 00000000 08:02 1 /a (deleted) (deleted)\n"
+		      "00402000-00403000 r--p 00000000 08:02 1  (deleted)\n");
 
 	cr_assert_eq(maps.count, 3);
 	cr_assert_str_eq(maps.regions[0].name, "/a (deleted)/b");
@@ -104,8 +108,10 @@ Test(maps, leaves_out_what_makes_no_sense_and_counts_it)
 		char text[512];
 		struct inq_maps maps;
 
-		snprintf(text, sizeof(text), "00100000-00101000 r--p 00000000 08:02 1 /before\n%s\n"
-			 "7f0000000000-7f0000001000 r--p 00000000 08:02 1 /behind\n", bad[i]);
+		snprintf(text, sizeof(text),
+			 "00100000-00101000 r--p 00000000 08:02 1 /before\n%s\n"
+			 "7f0000000000-7f0000001000 r--p 00000000 08:02 1 /behind\n",
+			 bad[i]);
 		maps = parse(text);
 		cr_assert_eq(maps.count, 2, "%s", bad[i]);
 		cr_assert_eq(maps.bad_lines, 1, "%s", bad[i]);
@@ -131,8 +137,9 @@ Test(maps, leaves_out_what_lies_below_or_over_the_line_before)
 
 Test(maps, survives_being_cut_at_every_byte)
 {
-	static const char text[] = "00400000-00401000 r-xp 00000000 08:02 1311 /usr/bin/a (deleted)\n"
-				   "7f0000000000-7f0000001000 rw-p 00000000 00:00 0 [heap]\n";
+	static const char text[] =
+		"00400000-00401000 r-xp 00000000 08:02 1311 /usr/bin/a (deleted)\n"
+		"7f0000000000-7f0000001000 rw-p 00000000 00:00 0 [heap]\n";
 
 	for (size_t size = 0; size < sizeof(text); size++) {
 		char *copy = malloc(size + 1); /* so that a sanitizer sees a read past it */
@@ -188,13 +195,17 @@ Test(maps, parses_65000_lines_in_a_blink)
 	struct timespec before, after;
 
 	for (unsigned i = 0; i < 65000; i++)
-		inq_buffer_printf(&text, "%012llx-%012llx rw-p 00000000 00:00 0 /some/where/lib%u.so\n",
-				  0x7f0000000000ull + i * 0x2000ull, 0x7f0000001000ull + i * 0x2000ull, i / 4);
+		inq_buffer_printf(&text,
+				  "%012llx-%012llx rw-p 00000000 00:00 0 /some/where/lib%u.so\n",
+				  0x7f0000000000ull + i * 0x2000ull,
+				  0x7f0000001000ull + i * 0x2000ull, i / 4);
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	cr_assert_eq(inq_maps_parse((const char *)text.data, text.size, &maps, NULL), INQ_OK);
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	cr_assert_eq(maps.count, 65000);
-	cr_assert_lt((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000, 500);
+	cr_assert_lt((after.tv_sec - before.tv_sec) * 1000 +
+			     (after.tv_nsec - before.tv_nsec) / 1000000,
+		     500);
 	inq_maps_done(&maps);
 	inq_buffer_done(&text);
 }

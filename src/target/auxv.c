@@ -5,7 +5,8 @@
 
 #include <elf.h>
 
-bool inq_auxv_find(const void *auxv, size_t size, unsigned pointer_size, uint64_t type, uint64_t *ret)
+bool inq_auxv_find(const void *auxv, size_t size, unsigned pointer_size, uint64_t type,
+		   uint64_t *ret)
 {
 	struct inq_cursor cursor = inq_cursor_make(auxv, auxv ? size : 0, 0, "auxv");
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * An ELF core as a target. Opening reads the headers and the notes; what follows from them is made when first
- * asked for. Memory is read from the file where the core has it, and nowhere else: what the kernel left out
- * (unwritten pages of files) is not in the core.
+ * An ELF core as a target. Opening reads the headers and the notes; what follows from them is made
+ * when first asked for. Memory is read from the file where the core has it, and nowhere else: what
+ * the kernel left out (unwritten pages of files) is not in the core.
  */
 #include "target/target.h"
 
@@ -20,7 +20,9 @@
 #include <string.h>
 
 enum {
-	NEAR_STACK = 64 * 1024, /* a stack pointer that ran over its guard is this close below its stack */
+	NEAR_STACK =
+		64 *
+		1024, /* a stack pointer that ran over its guard is this close below its stack */
 	EXECUTABLE_MAX = 4096,
 };
 #define NOTES_BYTES_MAX (512ull << 20)
@@ -51,7 +53,8 @@ struct core {
 	struct inq_link_list links;
 	struct inq_module_list modules;
 	char executable[EXECUTABLE_MAX];
-	struct made system_made, process_made, threads_made, ranges_made, regions_made, links_made, modules_made;
+	struct made system_made, process_made, threads_made, ranges_made, regions_made, links_made,
+		modules_made;
 };
 
 static struct core *core_of(struct inq_target *self)
@@ -61,7 +64,8 @@ static struct core *core_of(struct inq_target *self)
 
 /* Run `make` once, and answer the same ever after. */
 static enum inq_status once(struct core *core, struct made *made,
-			    enum inq_status (*make)(struct core *, struct inq_error *), struct inq_error *err)
+			    enum inq_status (*make)(struct core *, struct inq_error *),
+			    struct inq_error *err)
 {
 	if (!made->tried) {
 		made->tried = true;
@@ -78,11 +82,13 @@ static uint64_t auxv(const struct core *core, uint64_t type)
 {
 	uint64_t value = 0;
 
-	inq_auxv_find(core->notes.auxv.data, core->notes.auxv.size, core->layout.pointer_size, type, &value);
+	inq_auxv_find(core->notes.auxv.data, core->notes.auxv.size, core->layout.pointer_size, type,
+		      &value);
 	return value;
 }
 
-/* --- memory -------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------
+ */
 
 /* Why a byte is not there. */
 static enum inq_status not_there(const struct core *core, uint64_t address, struct inq_error *err)
@@ -102,16 +108,18 @@ static enum inq_status core_read(struct inq_target *self, uint64_t address, void
 	size_t have = 0;
 
 	/* Segments that lie side by side read as one. */
-	for (size_t i = inq_core_segment_at(layout, address); i < layout->count && have < size; i++) {
+	for (size_t i = inq_core_segment_at(layout, address); i < layout->count && have < size;
+	     i++) {
 		const struct inq_core_segment *segment = &layout->segments[i];
 		uint64_t within = address + have - segment->base;
 		size_t some, done = 0;
 
 		if (address + have < segment->base || within >= segment->have)
 			break;
-		some = segment->have - within < size - have ? (size_t)(segment->have - within) : size - have;
-		if (inq_file_read(core->file, segment->offset + within, (char *)to + have, some, &done, NULL) !=
-		    INQ_OK)
+		some = segment->have - within < size - have ? (size_t)(segment->have - within)
+							    : size - have;
+		if (inq_file_read(core->file, segment->offset + within, (char *)to + have, some,
+				  &done, NULL) != INQ_OK)
 			break;
 		have += done;
 		if (done < some || within + done < segment->size)
@@ -130,7 +138,8 @@ static enum inq_status make_ranges(struct core *core, struct inq_error *err)
 		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu ranges", layout->count);
 	for (size_t i = 0; i < layout->count; i++) {
 		const struct inq_core_segment *segment = &layout->segments[i];
-		struct inq_range *last = core->range_count ? &core->ranges[core->range_count - 1] : NULL;
+		struct inq_range *last =
+			core->range_count ? &core->ranges[core->range_count - 1] : NULL;
 
 		if (!segment->have)
 			continue;
@@ -143,8 +152,8 @@ static enum inq_status make_ranges(struct core *core, struct inq_error *err)
 	return INQ_OK;
 }
 
-static enum inq_status core_memory(struct inq_target *self, const struct inq_range **ret, size_t *ret_count,
-				   struct inq_error *err)
+static enum inq_status core_memory(struct inq_target *self, const struct inq_range **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
 	enum inq_status status = once(core, &core->ranges_made, make_ranges, err);
@@ -158,23 +167,26 @@ static enum inq_status core_memory(struct inq_target *self, const struct inq_ran
 
 static enum inq_status make_regions(struct core *core, struct inq_error *err)
 {
-	struct inq_core_places places = {.vdso = auxv(core, AT_SYSINFO_EHDR), .stack = auxv(core, AT_RANDOM)};
+	struct inq_core_places places = {.vdso = auxv(core, AT_SYSINFO_EHDR),
+					 .stack = auxv(core, AT_RANDOM)};
 	struct inq_error why = {0};
 
 	inq_core_files_parse(core->notes.files, core->layout.pointer_size, &core->files, &why);
 	inq_warn_error(&core->warnings, &why);
 	if (core->files.truncated)
-		inq_warn(&core->warnings, "the list of mapped files (NT_FILE) ends early: %zu files are there",
+		inq_warn(&core->warnings,
+			 "the list of mapped files (NT_FILE) ends early: %zu files are there",
 			 core->files.count);
 	if (core->files.left_out)
-		inq_warn(&core->warnings, "%zu mapped files (NT_FILE) are empty or overlap: left out",
+		inq_warn(&core->warnings,
+			 "%zu mapped files (NT_FILE) are empty or overlap: left out",
 			 core->files.left_out);
-	return inq_core_regions_make(&core->layout, &core->files, &places, &core->regions, &core->region_count,
-				     err);
+	return inq_core_regions_make(&core->layout, &core->files, &places, &core->regions,
+				     &core->region_count, err);
 }
 
-static enum inq_status core_regions(struct inq_target *self, const struct inq_region **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status core_regions(struct inq_target *self, const struct inq_region **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
 	enum inq_status status = once(core, &core->regions_made, make_regions, err);
@@ -186,15 +198,19 @@ static enum inq_status core_regions(struct inq_target *self, const struct inq_re
 	return INQ_OK;
 }
 
-/* --- modules ------------------------------------------------------------------------------------- */
+/* --- modules -------------------------------------------------------------------------------------
+ */
 
 static enum inq_status make_links(struct core *core, struct inq_error *err)
 {
-	enum inq_status status = inq_link_list_walk(&core->target, auxv(core, AT_PHDR), auxv(core, AT_PHNUM),
-						    core->layout.pointer_size, &core->links, err);
+	enum inq_status status =
+		inq_link_list_walk(&core->target, auxv(core, AT_PHDR), auxv(core, AT_PHNUM),
+				   core->layout.pointer_size, &core->links, err);
 
 	/* A core that lacks the pages is as normal as a static program. */
-	return status == INQ_FAULT ? inq_fail(err, INQ_ABSENT, "the loader's list is not in the core") : status;
+	return status == INQ_FAULT
+		       ? inq_fail(err, INQ_ABSENT, "the loader's list is not in the core")
+		       : status;
 }
 
 static enum inq_status core_link_map(struct inq_target *self, const struct inq_link_map **ret,
@@ -213,8 +229,8 @@ static const char *executable(struct core *core)
 	uint64_t address = auxv(core, AT_EXECFN);
 
 	if (!core->executable[0] && address)
-		(void)inq_target_read_string(&core->target, address, core->executable, sizeof(core->executable),
-					     NULL);
+		(void)inq_target_read_string(&core->target, address, core->executable,
+					     sizeof(core->executable), NULL);
 	return core->executable;
 }
 
@@ -236,8 +252,8 @@ static enum inq_status make_modules(struct core *core, struct inq_error *err)
 	return inq_modules_make(&source, &core->modules, err);
 }
 
-static enum inq_status core_modules(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status core_modules(struct inq_target *self, const struct inq_module **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
 	enum inq_status status = once(core, &core->modules_made, make_modules, err);
@@ -249,7 +265,8 @@ static enum inq_status core_modules(struct inq_target *self, const struct inq_mo
 	return INQ_OK;
 }
 
-/* --- threads ------------------------------------------------------------------------------------- */
+/* --- threads -------------------------------------------------------------------------------------
+ */
 
 static bool crashed(const struct core *core)
 {
@@ -280,7 +297,8 @@ static enum inq_status make_threads(struct core *core, struct inq_error *err)
 
 	core->threads = calloc(notes->thread_count + 1, sizeof(*core->threads));
 	if (!core->threads)
-		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu threads", notes->thread_count);
+		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu threads",
+				notes->thread_count);
 	for (size_t i = 0; i < notes->thread_count; i++) {
 		const struct inq_core_thread *from = &notes->threads[i];
 		struct inq_thread *thread = &core->threads[i];
@@ -301,13 +319,14 @@ static enum inq_status make_threads(struct core *core, struct inq_error *err)
 			without++;
 	}
 	if (without)
-		inq_warn(&core->warnings, "%zu of %zu threads have no registers that this machine could have",
+		inq_warn(&core->warnings,
+			 "%zu of %zu threads have no registers that this machine could have",
 			 without, notes->thread_count);
 	return INQ_OK;
 }
 
-static enum inq_status core_threads(struct inq_target *self, const struct inq_thread **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status core_threads(struct inq_target *self, const struct inq_thread **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
 	enum inq_status status = once(core, &core->threads_made, make_threads, err);
@@ -328,7 +347,8 @@ static enum inq_status core_context(struct inq_target *self, size_t index, struc
 		return inq_fail(err, INQ_ABSENT, "no thread %zu", index);
 	if (!inq_core_thread_context(core->layout.machine, &core->notes.threads[index], ret, NULL))
 		return inq_fail(err, INQ_BAD_DATA, "thread %u: registers of %zu bytes",
-				core->notes.threads[index].tid, core->notes.threads[index].registers.size);
+				core->notes.threads[index].tid,
+				core->notes.threads[index].registers.size);
 	return INQ_OK;
 }
 
@@ -348,7 +368,8 @@ static enum inq_status core_exception(struct inq_target *self, const struct inq_
 	return status;
 }
 
-/* --- process and system -------------------------------------------------------------------------- */
+/* --- process and system --------------------------------------------------------------------------
+ */
 
 static enum inq_status make_process(struct core *core, struct inq_error *err)
 {
@@ -392,16 +413,19 @@ static enum inq_status core_process(struct inq_target *self, const struct inq_pr
 	return status;
 }
 
-/* The vdso tells the kernel's version: a note "Linux" of type 0 with LINUX_VERSION_CODE in its first page. */
+/* The vdso tells the kernel's version: a note "Linux" of type 0 with LINUX_VERSION_CODE in its
+ * first page. */
 static void kernel_version(struct core *core)
 {
-	static const uint8_t head[] = {6, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 'L', 'i', 'n', 'u', 'x', 0, 0, 0};
+	static const uint8_t head[] = {6, 0, 0,	  0,   4,   0,	 0,   0, 0, 0,
+				       0, 0, 'L', 'i', 'n', 'u', 'x', 0, 0, 0};
 	uint64_t vdso = auxv(core, AT_SYSINFO_EHDR);
 	uint8_t page[4096];
 	size_t done = 0;
 	uint32_t code;
 
-	if (!vdso || inq_target_read(&core->target, vdso, page, sizeof(page), &done, NULL) != INQ_OK)
+	if (!vdso ||
+	    inq_target_read(&core->target, vdso, page, sizeof(page), &done, NULL) != INQ_OK)
 		return;
 	for (size_t at = 0; at + sizeof(head) + sizeof(code) <= done; at += 4) {
 		if (memcmp(page + at, head, sizeof(head)))
@@ -417,7 +441,8 @@ static void kernel_version(struct core *core)
 static enum inq_status make_system(struct core *core, struct inq_error *err)
 {
 	struct inq_system *system = &core->system;
-	bool x86 = core->layout.machine == INQ_MACHINE_AMD64 || core->layout.machine == INQ_MACHINE_X86;
+	bool x86 = core->layout.machine == INQ_MACHINE_AMD64 ||
+		   core->layout.machine == INQ_MACHINE_X86;
 
 	(void)err;
 	*system = (struct inq_system){
@@ -466,7 +491,8 @@ static enum inq_status core_warning(struct inq_target *self, size_t index, const
 	return inq_warnings_get(&core->warnings, index, ret);
 }
 
-/* --- opening ------------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------------
+ */
 
 static void core_free(struct inq_target *self)
 {
@@ -505,7 +531,8 @@ static const struct inq_target_ops core_ops = {
 };
 
 /* One PT_NOTE, as far as the file holds it; *budget is what may still be read of all of them. */
-static enum inq_status read_notes(struct core *core, size_t index, uint64_t *budget, struct inq_error *err)
+static enum inq_status read_notes(struct core *core, size_t index, uint64_t *budget,
+				  struct inq_error *err)
 {
 	const struct inq_core_note_segment *segment = &core->layout.notes[index];
 	uint64_t file_size = inq_file_size(core->file);
@@ -525,12 +552,14 @@ static enum inq_status read_notes(struct core *core, size_t index, uint64_t *bud
 	if (!core->note_bytes[index])
 		return inq_fail(err, INQ_NO_MEMORY, "no memory for %llu bytes of notes",
 				(unsigned long long)size);
-	status = inq_file_read(core->file, segment->offset, core->note_bytes[index], (size_t)size, &done, err);
+	status = inq_file_read(core->file, segment->offset, core->note_bytes[index], (size_t)size,
+			       &done, err);
 	if (status == INQ_NO_MEMORY)
 		return status;
 	if (done < size)
 		inq_warn(&core->warnings, "the notes are damaged from byte %zu on", done);
-	status = inq_core_notes_parse(core->note_bytes[index], done, segment->align, &core->notes, err);
+	status = inq_core_notes_parse(core->note_bytes[index], done, segment->align, &core->notes,
+				      err);
 	if (core->notes.damaged)
 		inq_warn(&core->warnings, "the note at 0x%llx runs past the end of the notes",
 			 (unsigned long long)(segment->offset + core->notes.damaged_at));
@@ -545,12 +574,14 @@ static void warn_of_layout(struct core *core)
 
 	if (layout->headers_missing)
 		inq_warn(&core->warnings, "%llu of %llu program headers are not in the file",
-			 (unsigned long long)layout->headers_missing, (unsigned long long)layout->headers);
+			 (unsigned long long)layout->headers_missing,
+			 (unsigned long long)layout->headers);
 	if (layout->cut_bytes)
 		inq_warn(&core->warnings,
 			 "the core is truncated: %llu bytes of memory in %llu segments are missing "
 			 "(the file has %llu of %llu bytes)",
-			 (unsigned long long)layout->cut_bytes, (unsigned long long)layout->cut_segments, size,
+			 (unsigned long long)layout->cut_bytes,
+			 (unsigned long long)layout->cut_segments, size,
 			 (unsigned long long)layout->whole_size);
 	if (layout->overlapping)
 		inq_warn(&core->warnings, "%llu segments overlap others: cut or left out",
@@ -563,7 +594,7 @@ static void warn_of_layout(struct core *core)
 static enum inq_status load(struct core *core, struct inq_error *err)
 {
 	uint64_t budget = inq_file_size(core->file) < NOTES_BYTES_MAX ? inq_file_size(core->file)
-								       : NOTES_BYTES_MAX;
+								      : NOTES_BYTES_MAX;
 	enum inq_status status = inq_core_layout_read(core->file, &core->layout, err);
 
 	if (status != INQ_OK)
@@ -582,7 +613,8 @@ static enum inq_status load(struct core *core, struct inq_error *err)
 	return INQ_OK;
 }
 
-enum inq_status inq_target_open_core(struct inq_file *file, struct inq_target **ret, struct inq_error *err)
+enum inq_status inq_target_open_core(struct inq_file *file, struct inq_target **ret,
+				     struct inq_error *err)
 {
 	struct core *core = calloc(1, sizeof(*core));
 	enum inq_status status;

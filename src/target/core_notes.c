@@ -9,18 +9,20 @@
 #include <string.h>
 
 /*
- * struct elf_prstatus and elf_prpsinfo (include/linux/elfcore.h), by the size of a word. The registers come
- * last but for pr_fpvalid, which takes one word with its padding.
+ * struct elf_prstatus and elf_prpsinfo (include/linux/elfcore.h), by the size of a word. The
+ * registers come last but for pr_fpvalid, which takes one word with its padding.
  */
 static const struct {
-	uint16_t pid, ppid, user, system, registers, after; /* offsets in prstatus; bytes after the registers */
+	uint16_t pid, ppid, user, system, registers,
+		after; /* offsets in prstatus; bytes after the registers */
 } prstatus_of[] = {
 	{24, 28, 40, 48, 72, 4},
 	{32, 36, 48, 64, 112, 8},
 };
 
 static const struct {
-	uint16_t size, uid, id_size, pid, name; /* pr_gid follows pr_uid, pr_ppid pr_pid, pr_psargs pr_fname */
+	uint16_t size, uid, id_size, pid,
+		name; /* pr_gid follows pr_uid, pr_ppid pr_pid, pr_psargs pr_fname */
 } prpsinfo_of[] = {
 	{124, 8, 2, 12, 28}, /* i386, ARM: 16-bit ids */
 	{128, 8, 4, 16, 32}, /* other 32-bit machines */
@@ -109,7 +111,8 @@ static void take_process(struct inq_core_notes *notes, const uint8_t *data, size
 	}
 }
 
-/* Notes of the process, and those of the thread whose NT_PRSTATUS came last: type, and where it is kept. */
+/* Notes of the process, and those of the thread whose NT_PRSTATUS came last: type, and where it is
+ * kept. */
 static struct inq_note *place_of(struct inq_core_notes *notes, uint32_t type)
 {
 	struct inq_core_thread *thread =
@@ -137,8 +140,8 @@ static struct inq_note *place_of(struct inq_core_notes *notes, uint32_t type)
 	}
 }
 
-static enum inq_status take(struct inq_core_notes *notes, uint32_t type, const uint8_t *data, size_t size,
-			    struct inq_error *err)
+static enum inq_status take(struct inq_core_notes *notes, uint32_t type, const uint8_t *data,
+			    size_t size, struct inq_error *err)
 {
 	struct inq_note *place;
 
@@ -163,8 +166,8 @@ static bool is_core_name(const uint8_t *name, size_t size)
 	       (size >= 5 && size <= 6 && !memcmp(name, "LINUX", 5));
 }
 
-enum inq_status inq_core_notes_parse(const void *bytes, size_t size, uint64_t align, struct inq_core_notes *ret,
-				     struct inq_error *err)
+enum inq_status inq_core_notes_parse(const void *bytes, size_t size, uint64_t align,
+				     struct inq_core_notes *ret, struct inq_error *err)
 {
 	struct inq_cursor cursor = inq_cursor_make(bytes, size, 0, "notes");
 	size_t mask = align == 8 ? 7 : 3;
@@ -222,8 +225,8 @@ bool inq_core_thread_context(enum inq_machine machine, const struct inq_core_thr
 		fp = &thread->vfp;
 	else if (!fp->data && thread->xstate.data)
 		fp = &thread->xstate; /* XSAVE's area begins with FXSAVE's */
-	if (!inq_context_from_prstatus(machine, thread->registers.data, thread->registers.size, fp->data,
-				       fp->size, ret, &tls))
+	if (!inq_context_from_prstatus(machine, thread->registers.data, thread->registers.size,
+				       fp->data, fp->size, ret, &tls))
 		return false;
 	if (thread->tls.size >= 4)
 		memcpy(&tls, thread->tls.data, thread->tls.size >= 8 ? 8 : 4);
@@ -241,8 +244,8 @@ static bool has_address(int signal, int32_t code)
 	       signal == SIGTRAP || signal == SIGSYS;
 }
 
-enum inq_status inq_core_exception(const struct inq_core_notes *notes, uint64_t pc, struct inq_exception *ret,
-				   struct inq_error *err)
+enum inq_status inq_core_exception(const struct inq_core_notes *notes, uint64_t pc,
+				   struct inq_exception *ret, struct inq_error *err)
 {
 	const struct inq_core_thread *thread = notes->threads;
 	struct inq_exception exception = {.address = pc};
@@ -278,7 +281,8 @@ enum inq_status inq_core_exception(const struct inq_core_notes *notes, uint64_t 
 	return INQ_OK;
 }
 
-/* --- NT_FILE ------------------------------------------------------------------------------------- */
+/* --- NT_FILE -------------------------------------------------------------------------------------
+ */
 
 static int by_start(const void *left, const void *right)
 {
@@ -310,8 +314,8 @@ static void tidy(struct inq_core_files *files)
 }
 
 /* The next name, at *to; shared with the file before where it is the same. */
-static void take_name(struct inq_cursor *names, struct inq_core_file *file, const struct inq_core_file *before,
-		      char **to)
+static void take_name(struct inq_cursor *names, struct inq_core_file *file,
+		      const struct inq_core_file *before, char **to)
 {
 	static const char suffix[] = " (deleted)";
 	const char *name = inq_cursor_string(names); /* "" once they have ended */
@@ -331,9 +335,10 @@ static void take_name(struct inq_cursor *names, struct inq_core_file *file, cons
 	*to += size + 1;
 }
 
-/* count, page size, then count x (start, end, offset in pages), then count names (fs/binfmt_elf.c, fill_files_note). */
-enum inq_status inq_core_files_parse(struct inq_note note, unsigned pointer_size, struct inq_core_files *ret,
-				     struct inq_error *err)
+/* count, page size, then count x (start, end, offset in pages), then count names (fs/binfmt_elf.c,
+ * fill_files_note). */
+enum inq_status inq_core_files_parse(struct inq_note note, unsigned pointer_size,
+				     struct inq_core_files *ret, struct inq_error *err)
 {
 	struct inq_cursor cursor = inq_cursor_make(note.data, note.size, 0, "NT_FILE"), names;
 	struct inq_core_files files = {0};
@@ -366,7 +371,8 @@ enum inq_status inq_core_files_parse(struct inq_note note, unsigned pointer_size
 
 		file->start = inq_cursor_word(&cursor, pointer_size);
 		file->end = inq_cursor_word(&cursor, pointer_size);
-		if (__builtin_mul_overflow(inq_cursor_word(&cursor, pointer_size), page, &file->offset))
+		if (__builtin_mul_overflow(inq_cursor_word(&cursor, pointer_size), page,
+					   &file->offset))
 			file->offset = 0;
 		take_name(&names, file, files.count > 1 ? file - 1 : NULL, &to);
 	}

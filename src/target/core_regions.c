@@ -21,7 +21,8 @@ static bool inside(const struct inq_region *region, uint64_t address)
 	return address && address - region->base < region->size;
 }
 
-static void name_it(struct making *making, struct inq_region *region, const struct inq_core_file *file)
+static void name_it(struct making *making, struct inq_region *region,
+		    const struct inq_core_file *file)
 {
 	if (!region->protection)
 		region->flags |= INQ_REGION_RESERVED;
@@ -45,7 +46,8 @@ static void name_it(struct making *making, struct inq_region *region, const stru
 	}
 }
 
-/* Images are mapped in several pieces that follow each other, data files in one. Neighbours share their names. */
+/* Images are mapped in several pieces that follow each other, data files in one. Neighbours share
+ * their names. */
 static bool is_image(const struct inq_core_files *files, const struct inq_core_file *file)
 {
 	size_t at = (size_t)(file - files->files);
@@ -94,14 +96,16 @@ static int by_base(const void *left, const void *right)
 	return a->base < b->base ? -1 : a->base > b->base;
 }
 
-enum inq_status inq_core_regions_make(const struct inq_core_layout *layout, const struct inq_core_files *files,
+enum inq_status inq_core_regions_make(const struct inq_core_layout *layout,
+				      const struct inq_core_files *files,
 				      const struct inq_core_places *places, struct inq_region **ret,
 				      size_t *ret_count, struct inq_error *err)
 {
 	struct making making = {.layout = layout, .files = files, .places = places};
 	size_t file = 0, next = 0;
 
-	/* Each segment is one; each file has at most one piece before each segment, and one behind. */
+	/* Each segment is one; each file has at most one piece before each segment, and one behind.
+	 */
 	making.regions = malloc((2 * layout->count + files->count + 1) * sizeof(*making.regions));
 	if (!making.regions)
 		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu regions", layout->count);

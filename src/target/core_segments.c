@@ -31,16 +31,19 @@ static const char *type_name(uint16_t type)
 }
 
 /* More than 65,534 program headers: their number stands in section 0's sh_info (gABI, e_phnum). */
-static enum inq_status extended_count(struct inq_file *file, struct header *header, struct inq_error *err)
+static enum inq_status extended_count(struct inq_file *file, struct header *header,
+				      struct inq_error *err)
 {
 	uint8_t raw[sizeof(Elf64_Shdr)] = {0};
 	size_t size = header->word == 8 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
-	size_t at = header->word == 8 ? offsetof(Elf64_Shdr, sh_info) : offsetof(Elf32_Shdr, sh_info);
+	size_t at =
+		header->word == 8 ? offsetof(Elf64_Shdr, sh_info) : offsetof(Elf32_Shdr, sh_info);
 	struct inq_cursor cursor = inq_cursor_make(raw, size, header->shoff, "section 0");
 	enum inq_status status = inq_file_read_all(file, header->shoff, raw, size, err);
 
 	if (status != INQ_OK)
-		return inq_prepend(err, status, "more than 65534 program headers, counted in section 0");
+		return inq_prepend(err, status,
+				   "more than 65534 program headers, counted in section 0");
 	inq_cursor_seek(&cursor, at);
 	header->phnum = inq_cursor_u32(&cursor);
 	return INQ_OK;
@@ -59,22 +62,28 @@ static enum inq_status read_header(struct inq_file *file, struct header *ret, st
 	if (done < EI_NIDENT || memcmp(raw, ELFMAG, SELFMAG))
 		return inq_fail(err, INQ_UNSUPPORTED, "not an ELF file");
 	if (raw[EI_DATA] == ELFDATA2MSB)
-		return inq_fail(err, INQ_UNSUPPORTED, "a big-endian ELF file; only little-endian machines are known");
-	if (raw[EI_DATA] != ELFDATA2LSB || (raw[EI_CLASS] != ELFCLASS32 && raw[EI_CLASS] != ELFCLASS64))
-		return inq_fail(err, INQ_BAD_DATA, "ELF header: class %u, byte order %u: neither is known",
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"a big-endian ELF file; only little-endian machines are known");
+	if (raw[EI_DATA] != ELFDATA2LSB ||
+	    (raw[EI_CLASS] != ELFCLASS32 && raw[EI_CLASS] != ELFCLASS64))
+		return inq_fail(err, INQ_BAD_DATA,
+				"ELF header: class %u, byte order %u: neither is known",
 				raw[EI_CLASS], raw[EI_DATA]);
 	ret->word = raw[EI_CLASS] == ELFCLASS64 ? 8 : 4;
-	cursor = inq_cursor_make(raw, ret->word == 8 ? done : done < sizeof(Elf32_Ehdr) ? done : sizeof(Elf32_Ehdr),
+	cursor = inq_cursor_make(raw,
+				 ret->word == 8		     ? done
+				 : done < sizeof(Elf32_Ehdr) ? done
+							     : sizeof(Elf32_Ehdr),
 				 0, "ELF header");
 	inq_cursor_seek(&cursor, EI_NIDENT);
 	type = inq_cursor_u16(&cursor);
 	machine = inq_cursor_u16(&cursor);
-	inq_cursor_u32(&cursor);            /* e_version */
+	inq_cursor_u32(&cursor);	     /* e_version */
 	inq_cursor_word(&cursor, ret->word); /* e_entry */
 	ret->phoff = inq_cursor_word(&cursor, ret->word);
 	ret->shoff = inq_cursor_word(&cursor, ret->word);
-	inq_cursor_u32(&cursor);            /* e_flags */
-	inq_cursor_u16(&cursor);            /* e_ehsize */
+	inq_cursor_u32(&cursor); /* e_flags */
+	inq_cursor_u16(&cursor); /* e_ehsize */
 	entry = inq_cursor_u16(&cursor);
 	ret->phnum = inq_cursor_u16(&cursor);
 	inq_cursor_skip(&cursor, 6); /* e_shentsize, e_shnum, e_shstrndx: the header is whole */
@@ -84,8 +93,9 @@ static enum inq_status read_header(struct inq_file *file, struct header *ret, st
 		return inq_fail(err, INQ_UNSUPPORTED, "not a core, but %s", type_name(type));
 	ret->machine = inq_machine_from_elf(machine, ret->word == 8);
 	if (ret->machine == INQ_MACHINE_UNKNOWN)
-		return inq_fail(err, INQ_UNSUPPORTED, "a core of a %u-bit machine %u that is not known",
-				8 * ret->word, machine);
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"a core of a %u-bit machine %u that is not known", 8 * ret->word,
+				machine);
 	if (ret->phnum && entry != (ret->word == 8 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
 		return inq_fail(err, INQ_BAD_DATA, "program headers of %u bytes each", entry);
 	return ret->phnum == PN_XNUM ? extended_count(file, ret, err) : INQ_OK;
@@ -116,9 +126,10 @@ static void take(struct inq_core_layout *layout, struct inq_cursor *cursor, uint
 	there = segment.offset < file_size ? file_size - segment.offset : 0;
 	if (type != PT_NOTE && type != PT_LOAD)
 		return;
-	if (stored && (segment.offset > UINT64_MAX - stored || segment.offset + stored > layout->whole_size))
-		layout->whole_size = segment.offset > UINT64_MAX - stored ? UINT64_MAX
-									  : segment.offset + stored;
+	if (stored &&
+	    (segment.offset > UINT64_MAX - stored || segment.offset + stored > layout->whole_size))
+		layout->whole_size =
+			segment.offset > UINT64_MAX - stored ? UINT64_MAX : segment.offset + stored;
 	if (type == PT_NOTE) {
 		if (layout->note_count == INQ_CORE_NOTES_MAX)
 			layout->notes_left_out++;
@@ -152,7 +163,8 @@ static int by_base(const void *left, const void *right)
 	return a->base < b->base ? -1 : a->base > b->base;
 }
 
-/* Sorted and disjoint: where two overlap, the earlier address wins, and the other keeps what lies behind. */
+/* Sorted and disjoint: where two overlap, the earlier address wins, and the other keeps what lies
+ * behind. */
 static void tidy(struct inq_core_layout *layout)
 {
 	struct inq_core_segment *segments = layout->segments;
@@ -204,12 +216,13 @@ static enum inq_status read_segments(struct inq_file *file, const struct header 
 	layout->headers_missing = header->phnum - count;
 	layout->segments = malloc((size_t)(count + 1) * sizeof(*layout->segments));
 	if (!layout->segments)
-		return inq_fail(err, INQ_NO_MEMORY, "no memory for %llu segments", (unsigned long long)count);
+		return inq_fail(err, INQ_NO_MEMORY, "no memory for %llu segments",
+				(unsigned long long)count);
 	for (uint64_t i = 0; i < count; i += AT_ONCE) {
 		size_t some = count - i < AT_ONCE ? (size_t)(count - i) : AT_ONCE, done = 0;
 		struct inq_cursor cursor;
-		enum inq_status status =
-			inq_file_read(file, header->phoff + i * entry, raw, some * entry, &done, err);
+		enum inq_status status = inq_file_read(file, header->phoff + i * entry, raw,
+						       some * entry, &done, err);
 
 		cursor = inq_cursor_make(raw, done, 0, "program headers");
 		while (inq_cursor_left(&cursor) >= entry)
@@ -224,7 +237,8 @@ static enum inq_status read_segments(struct inq_file *file, const struct header 
 	return INQ_OK;
 }
 
-enum inq_status inq_core_layout_read(struct inq_file *file, struct inq_core_layout *ret, struct inq_error *err)
+enum inq_status inq_core_layout_read(struct inq_file *file, struct inq_core_layout *ret,
+				     struct inq_error *err)
 {
 	struct header header = {0};
 	struct inq_core_layout *layout;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-	HEADERS_MAX = 1024,      /* program headers of the executable */
-	DYNAMIC_MAX = 16384,     /* bytes of its dynamic section */
+	HEADERS_MAX = 1024,  /* program headers of the executable */
+	DYNAMIC_MAX = 16384, /* bytes of its dynamic section */
 };
 
 struct walk {
@@ -91,7 +91,8 @@ static enum inq_status find_debug(struct walk *walk, uint64_t dynamic, uint64_t 
 		if (tag != DT_DEBUG)
 			continue;
 		if (!value)
-			return inq_fail(err, INQ_ABSENT, "the loader was not ready (DT_DEBUG is 0)");
+			return inq_fail(err, INQ_ABSENT,
+					"the loader was not ready (DT_DEBUG is 0)");
 		*ret = value;
 		return INQ_OK;
 	}
@@ -99,8 +100,8 @@ static enum inq_status find_debug(struct walk *walk, uint64_t dynamic, uint64_t 
 }
 
 /* Words that lie one after the other. */
-static enum inq_status read_words(struct walk *walk, uint64_t address, uint64_t *ret, unsigned count,
-				  struct inq_error *err)
+static enum inq_status read_words(struct walk *walk, uint64_t address, uint64_t *ret,
+				  unsigned count, struct inq_error *err)
 {
 	uint8_t raw[8 * 8] = {0};
 	struct inq_cursor cursor = inq_cursor_make(raw, sizeof(raw), address, "words");
@@ -112,7 +113,8 @@ static enum inq_status read_words(struct walk *walk, uint64_t address, uint64_t 
 	return status;
 }
 
-/* Room for one more link and the name at `address`; the name's offset is kept until all names are there. */
+/* Room for one more link and the name at `address`; the name's offset is kept until all names are
+ * there. */
 static bool add(struct walk *walk, const uint64_t words[5])
 {
 	struct inq_link_list *list = &walk->list;
@@ -161,12 +163,14 @@ static void publish(struct walk *walk)
 	list->map.links = list->links;
 }
 
-/* A link that does not point back at the one before it ends the walk: so no cycle can be entered. */
+/* A link that does not point back at the one before it ends the walk: so no cycle can be entered.
+ */
 static bool walk_links(struct walk *walk, uint64_t link)
 {
 	uint64_t before = 0;
 
-	while (link && walk->list.map.count < INQ_LINKS_MAX && walk->names_size < INQ_LINK_NAMES_MAX) {
+	while (link && walk->list.map.count < INQ_LINKS_MAX &&
+	       walk->names_size < INQ_LINK_NAMES_MAX) {
 		uint64_t words[5]; /* l_addr, l_name, l_ld, l_next, l_prev */
 
 		if (read_words(walk, link, words, 5, NULL) != INQ_OK || words[4] != before)
@@ -180,7 +184,8 @@ static bool walk_links(struct walk *walk, uint64_t link)
 }
 
 enum inq_status inq_link_list_walk(struct inq_target *target, uint64_t phdr, uint64_t phnum,
-				   unsigned pointer_size, struct inq_link_list *ret, struct inq_error *err)
+				   unsigned pointer_size, struct inq_link_list *ret,
+				   struct inq_error *err)
 {
 	struct walk walk = {.target = target, .word = pointer_size == 4 ? 4 : 8};
 	uint64_t dynamic = 0, size = 0, debug = 0;

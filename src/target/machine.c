@@ -66,8 +66,8 @@ const struct inq_register *inq_register_from_dwarf(enum inq_machine machine, int
 	return NULL;
 }
 
-static const struct inq_register *found(const struct inq_register *reg, unsigned shift, unsigned size,
-					unsigned *ret_shift, unsigned *ret_size)
+static const struct inq_register *found(const struct inq_register *reg, unsigned shift,
+					unsigned size, unsigned *ret_shift, unsigned *ret_size)
 {
 	if (!reg)
 		return NULL;
@@ -78,8 +78,8 @@ static const struct inq_register *found(const struct inq_register *reg, unsigned
 	return reg;
 }
 
-const struct inq_register *inq_register_find(enum inq_machine machine, const char *name, unsigned *ret_shift,
-					     unsigned *ret_size)
+const struct inq_register *inq_register_find(enum inq_machine machine, const char *name,
+					     unsigned *ret_shift, unsigned *ret_size)
 {
 	const struct inq_machine_table *table = table_of(machine);
 	const struct inq_register *reg;
@@ -87,22 +87,24 @@ const struct inq_register *inq_register_find(enum inq_machine machine, const cha
 	if (!table)
 		return NULL;
 	if (!strcasecmp(name, "$ip"))
-		return found(inq_register_from_dwarf(machine, table->info.dwarf_pc), 0, 0, ret_shift,
-			     ret_size);
+		return found(inq_register_from_dwarf(machine, table->info.dwarf_pc), 0, 0,
+			     ret_shift, ret_size);
 	if (!strcasecmp(name, "$csp"))
-		return found(inq_register_from_dwarf(machine, table->info.dwarf_sp), 0, 0, ret_shift,
-			     ret_size);
+		return found(inq_register_from_dwarf(machine, table->info.dwarf_sp), 0, 0,
+			     ret_shift, ret_size);
 	reg = find_exact(&table->info, name);
 	if (reg)
 		return found(reg, 0, 0, ret_shift, ret_size);
 	for (size_t i = 0; i < table->alias_count; i++)
 		if (!strcasecmp(table->aliases[i].name, name))
 			return found(find_exact(&table->info, table->aliases[i].of),
-				     table->aliases[i].shift, table->aliases[i].size, ret_shift, ret_size);
+				     table->aliases[i].shift, table->aliases[i].size, ret_shift,
+				     ret_size);
 	return NULL;
 }
 
-/* Whether the context has the register: its bytes are there and its flags say that they mean something. */
+/* Whether the context has the register: its bytes are there and its flags say that they mean
+ * something. */
 static const struct inq_machine_table *table_with(const struct inq_context *context,
 						  const struct inq_register *reg)
 {
@@ -115,7 +117,8 @@ static const struct inq_machine_table *table_with(const struct inq_context *cont
 	return table;
 }
 
-bool inq_context_get(const struct inq_context *context, const struct inq_register *reg, uint64_t *ret)
+bool inq_context_get(const struct inq_context *context, const struct inq_register *reg,
+		     uint64_t *ret)
 {
 	const struct inq_machine_table *table = table_with(context, reg);
 	uint32_t flags;
@@ -138,7 +141,8 @@ void inq_context_init(enum inq_machine machine, struct inq_context *ret)
 	if (!table)
 		return;
 	ret->size = table->info.context_size;
-	inq_put32(ret->raw, table->flags_offset, table->machine_flag | table->class_flags[INQ_REG_GENERAL]);
+	inq_put32(ret->raw, table->flags_offset,
+		  table->machine_flag | table->class_flags[INQ_REG_GENERAL]);
 }
 
 bool inq_context_set(struct inq_context *context, const struct inq_register *reg, uint64_t value)
@@ -179,15 +183,17 @@ uint64_t inq_context_fp(const struct inq_context *context)
 }
 
 /* A zeroed context of the machine in *ret. */
-static void start(enum inq_machine machine, const struct inq_machine_table *table, struct inq_context *ret)
+static void start(enum inq_machine machine, const struct inq_machine_table *table,
+		  struct inq_context *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->machine = machine;
 	ret->size = table->info.context_size;
 }
 
-bool inq_context_from_prstatus(enum inq_machine machine, const void *regs, size_t regs_size, const void *fp,
-			       size_t fp_size, struct inq_context *ret, uint64_t *ret_tls)
+bool inq_context_from_prstatus(enum inq_machine machine, const void *regs, size_t regs_size,
+			       const void *fp, size_t fp_size, struct inq_context *ret,
+			       uint64_t *ret_tls)
 {
 	const struct inq_machine_table *table = table_of(machine);
 	struct inq_context made;
@@ -204,8 +210,8 @@ bool inq_context_from_prstatus(enum inq_machine machine, const void *regs, size_
 	return true;
 }
 
-bool inq_context_from_mcontext(enum inq_machine machine, const void *mcontext, size_t size, const void *fp,
-			       size_t fp_size, struct inq_context *ret)
+bool inq_context_from_mcontext(enum inq_machine machine, const void *mcontext, size_t size,
+			       const void *fp, size_t fp_size, struct inq_context *ret)
 {
 	const struct inq_machine_table *table = table_of(machine);
 	struct inq_context made;

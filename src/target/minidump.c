@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A minidump as a target: every question is answered from the streams, whoever wrote them. The reader
- * decodes; here is decided which stream answers what.
+ * A minidump as a target: every question is answered from the streams, whoever wrote them. The
+ * reader decodes; here is decided which stream answers what.
  */
 #include "target/target.h"
 
@@ -41,7 +41,7 @@ struct mini {
 	size_t module_count;
 	struct inq_range *ranges;
 	size_t range_count;
-	struct inq_maps maps;       /* regions point into it where it is there */
+	struct inq_maps maps; /* regions point into it where it is there */
 	struct inq_region *regions;
 	size_t region_count;
 	struct inq_link *links;
@@ -49,7 +49,8 @@ struct mini {
 	struct inq_buffer arguments, distribution, name;
 	struct inq_warnings warnings;
 	bool warned, maps_tried;
-	struct made system_made, process_made, threads_made, modules_made, ranges_made, regions_made, links_made;
+	struct made system_made, process_made, threads_made, modules_made, ranges_made,
+		regions_made, links_made;
 };
 
 static struct mini *mini_of(struct inq_target *self)
@@ -59,7 +60,8 @@ static struct mini *mini_of(struct inq_target *self)
 
 /* Run `make` once, and answer the same ever after. */
 static enum inq_status once(struct mini *mini, struct made *made,
-			    enum inq_status (*make)(struct mini *, struct inq_error *), struct inq_error *err)
+			    enum inq_status (*make)(struct mini *, struct inq_error *),
+			    struct inq_error *err)
 {
 	if (!made->tried) {
 		made->tried = true;
@@ -70,7 +72,8 @@ static enum inq_status once(struct mini *mini, struct made *made,
 	return made->status;
 }
 
-/* --- texts --------------------------------------------------------------------------------------- */
+/* --- texts ---------------------------------------------------------------------------------------
+ */
 
 static const uint32_t stream_of_text[INQ_TEXT_COUNT] = {
 	[INQ_TEXT_CPUINFO] = MD_STREAM_LINUX_CPU_INFO,
@@ -118,15 +121,16 @@ static const char *text_of(struct mini *mini, enum inq_text_kind kind, size_t *r
 	return text;
 }
 
-/* --- system -------------------------------------------------------------------------------------- */
+/* --- system --------------------------------------------------------------------------------------
+ */
 
 static const struct {
 	uint32_t platform;
 	enum inq_os os;
 } systems[] = {
-	{MD_PLATFORM_LINUX, INQ_OS_LINUX},         {MD_PLATFORM_ANDROID, INQ_OS_ANDROID},
-	{MD_PLATFORM_WIN32_NT, INQ_OS_WINDOWS},    {MD_PLATFORM_WIN32_WINDOWS, INQ_OS_WINDOWS},
-	{MD_PLATFORM_WIN32S, INQ_OS_WINDOWS},      {MD_PLATFORM_MACOS, INQ_OS_MACOS},
+	{MD_PLATFORM_LINUX, INQ_OS_LINUX},	{MD_PLATFORM_ANDROID, INQ_OS_ANDROID},
+	{MD_PLATFORM_WIN32_NT, INQ_OS_WINDOWS}, {MD_PLATFORM_WIN32_WINDOWS, INQ_OS_WINDOWS},
+	{MD_PLATFORM_WIN32S, INQ_OS_WINDOWS},	{MD_PLATFORM_MACOS, INQ_OS_MACOS},
 };
 
 static enum inq_os os_of(uint32_t platform)
@@ -146,8 +150,8 @@ static void guess_system(struct mini *mini)
 
 	if (inq_dump_threads(mini->dump, &threads, NULL) == INQ_OK)
 		for (size_t i = 0; i < threads->count && !mini->system.machine; i++)
-			if (inq_minidump_context(mini->dump, threads->items[i].context, &context, NULL) ==
-			    INQ_OK)
+			if (inq_minidump_context(mini->dump, threads->items[i].context, &context,
+						 NULL) == INQ_OK)
 				mini->system.machine = context.machine;
 	text_of(mini, INQ_TEXT_STATUS, &size);
 	if (size)
@@ -228,10 +232,12 @@ static enum inq_status mini_system(struct inq_target *self, const struct inq_sys
 
 static enum inq_os os(struct mini *mini)
 {
-	return once(mini, &mini->system_made, make_system, NULL) == INQ_OK ? mini->system.os : INQ_OS_UNKNOWN;
+	return once(mini, &mini->system_made, make_system, NULL) == INQ_OK ? mini->system.os
+									   : INQ_OS_UNKNOWN;
 }
 
-/* --- modules and memory -------------------------------------------------------------------------- */
+/* --- modules and memory --------------------------------------------------------------------------
+ */
 
 static bool parse_maps(struct mini *mini)
 {
@@ -249,8 +255,8 @@ static bool parse_maps(struct mini *mini)
 
 static enum inq_status make_modules(struct mini *mini, struct inq_error *err)
 {
-	enum inq_status status =
-		inq_minidump_modules(mini->dump, os(mini), &mini->modules, &mini->module_count, err);
+	enum inq_status status = inq_minidump_modules(mini->dump, os(mini), &mini->modules,
+						      &mini->module_count, err);
 
 	if (status == INQ_OK && parse_maps(mini))
 		inq_minidump_modules_widen(mini->modules, mini->module_count, mini->maps.regions,
@@ -258,8 +264,8 @@ static enum inq_status make_modules(struct mini *mini, struct inq_error *err)
 	return status;
 }
 
-static enum inq_status mini_modules(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status mini_modules(struct inq_target *self, const struct inq_module **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	struct mini *mini = mini_of(self);
 	enum inq_status status = once(mini, &mini->modules_made, make_modules, err);
@@ -283,7 +289,8 @@ static enum inq_status make_ranges(struct mini *mini, struct inq_error *err)
 		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu ranges", memory->count);
 	for (size_t i = 0; i < memory->count; i++) {
 		const struct inq_dump_range *range = &memory->items[i];
-		struct inq_range *last = mini->range_count ? &mini->ranges[mini->range_count - 1] : NULL;
+		struct inq_range *last =
+			mini->range_count ? &mini->ranges[mini->range_count - 1] : NULL;
 
 		if (last && last->base + last->size == range->address)
 			last->size += range->size;
@@ -294,8 +301,8 @@ static enum inq_status make_ranges(struct mini *mini, struct inq_error *err)
 	return INQ_OK;
 }
 
-static enum inq_status mini_memory(struct inq_target *self, const struct inq_range **ret, size_t *ret_count,
-				   struct inq_error *err)
+static enum inq_status mini_memory(struct inq_target *self, const struct inq_range **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
 	struct mini *mini = mini_of(self);
 	enum inq_status status = once(mini, &mini->ranges_made, make_ranges, err);
@@ -333,12 +340,12 @@ static enum inq_status make_regions(struct mini *mini, struct inq_error *err)
 	(void)once(mini, &mini->ranges_made, make_ranges, NULL);
 	if (!mini->module_count && !mini->range_count)
 		return inq_fail(err, INQ_ABSENT, "the dump tells nothing of memory");
-	return inq_regions_from_memory(mini->modules, mini->module_count, mini->ranges, mini->range_count,
-				       &mini->regions, &mini->region_count, err);
+	return inq_regions_from_memory(mini->modules, mini->module_count, mini->ranges,
+				       mini->range_count, &mini->regions, &mini->region_count, err);
 }
 
-static enum inq_status mini_regions(struct inq_target *self, const struct inq_region **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status mini_regions(struct inq_target *self, const struct inq_region **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	struct mini *mini = mini_of(self);
 	enum inq_status status = once(mini, &mini->regions_made, make_regions, err);
@@ -388,15 +395,16 @@ static enum inq_status mini_link_map(struct inq_target *self, const struct inq_l
 	return status;
 }
 
-/* --- threads and exception ----------------------------------------------------------------------- */
+/* --- threads and exception -----------------------------------------------------------------------
+ */
 
 static enum inq_status make_threads(struct mini *mini, struct inq_error *err)
 {
 	return inq_minidump_threads(mini->dump, &mini->threads, &mini->thread_count, err);
 }
 
-static enum inq_status mini_threads(struct inq_target *self, const struct inq_thread **ret, size_t *ret_count,
-				    struct inq_error *err)
+static enum inq_status mini_threads(struct inq_target *self, const struct inq_thread **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
 	struct mini *mini = mini_of(self);
 	enum inq_status status = once(mini, &mini->threads_made, make_threads, err);
@@ -442,7 +450,8 @@ static enum inq_status mini_exception(struct inq_target *self, const struct inq_
 		.record = from->raw.record,
 		.parameter_count = from->raw.parameter_count,
 	};
-	_Static_assert(sizeof(exception->parameters) == sizeof(from->raw.parameters), "same parameters");
+	_Static_assert(sizeof(exception->parameters) == sizeof(from->raw.parameters),
+		       "same parameters");
 	memcpy(exception->parameters, from->raw.parameters, sizeof(exception->parameters));
 	*ret = exception;
 	return INQ_OK;
@@ -455,10 +464,12 @@ static enum inq_status mini_exception_context(struct inq_target *self, struct in
 	const struct inq_dump_exception *exception;
 	enum inq_status status = inq_dump_exception(mini->dump, &exception, err);
 
-	return status == INQ_OK ? inq_minidump_context(mini->dump, exception->context, ret, err) : status;
+	return status == INQ_OK ? inq_minidump_context(mini->dump, exception->context, ret, err)
+				: status;
 }
 
-/* --- process ------------------------------------------------------------------------------------- */
+/* --- process -------------------------------------------------------------------------------------
+ */
 
 static void process_from_misc(struct mini *mini, struct inq_process *process)
 {
@@ -538,7 +549,7 @@ static enum inq_status make_process(struct mini *mini, struct inq_error *err)
 		const char *backslash = strrchr(process->executable, '\\');
 
 		process->program = slash && slash > backslash ? slash + 1
-				   : backslash                ? backslash + 1
+				   : backslash		      ? backslash + 1
 							      : process->executable;
 	}
 	return INQ_OK;
@@ -555,12 +566,14 @@ static enum inq_status mini_process(struct inq_target *self, const struct inq_pr
 	return status;
 }
 
-/* --- warnings ------------------------------------------------------------------------------------ */
+/* --- warnings ------------------------------------------------------------------------------------
+ */
 
 static void warn_lost(struct mini *mini, const char *what, size_t count, size_t lost)
 {
 	if (lost)
-		inq_warn(&mini->warnings, "%s: %zu of %zu are missing or damaged", what, lost, count + lost);
+		inq_warn(&mini->warnings, "%s: %zu of %zu are missing or damaged", what, lost,
+			 count + lost);
 }
 
 /* Ask each stream that a question may need, so that the reader has found what is wrong with it. */
@@ -617,7 +630,8 @@ static enum inq_status mini_warning(struct inq_target *self, size_t index, const
 		look_at_all(mini);
 		(void)once(mini, &mini->regions_made, make_regions, NULL);
 		if (mini->maps.bad_lines)
-			inq_warn(&mini->warnings, "maps: %zu lines make no sense, the first is line %zu",
+			inq_warn(&mini->warnings,
+				 "maps: %zu lines make no sense, the first is line %zu",
 				 mini->maps.bad_lines, mini->maps.first_bad);
 		streams = inq_dump_streams(mini->dump, &count);
 		for (size_t i = 0; i < count; i++)
@@ -628,7 +642,8 @@ static enum inq_status mini_warning(struct inq_target *self, size_t index, const
 	return inq_warnings_get(&mini->warnings, index, ret);
 }
 
-/* --- opening ------------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------------
+ */
 
 static void mini_free(struct inq_target *self)
 {
@@ -669,7 +684,8 @@ static const struct inq_target_ops mini_ops = {
 	.free = mini_free,
 };
 
-enum inq_status inq_target_open_minidump(struct inq_file *file, struct inq_target **ret, struct inq_error *err)
+enum inq_status inq_target_open_minidump(struct inq_file *file, struct inq_target **ret,
+					 struct inq_error *err)
 {
 	struct mini *mini = calloc(1, sizeof(*mini));
 	enum inq_status status;

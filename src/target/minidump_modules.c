@@ -6,16 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void take_bytes(struct inq_module *module, enum inq_debug_kind kind, const void *bytes, size_t size)
+static void take_bytes(struct inq_module *module, enum inq_debug_kind kind, const void *bytes,
+		       size_t size)
 {
 	module->debug_kind = kind;
 	module->id_size = size < INQ_BUILD_ID_MAX ? (uint8_t)size : INQ_BUILD_ID_MAX;
 	memcpy(module->id, bytes, module->id_size);
 }
 
-/* RSDS: the GUID as stored and the age, which together name a PDB. Writers for macOS put the Mach-O UUID there,
- * number by number, so that it reads as the UUID's text. */
-static void take_pdb70(struct inq_module *module, const struct inq_dump_module *from, enum inq_os os)
+/* RSDS: the GUID as stored and the age, which together name a PDB. Writers for macOS put the Mach-O
+ * UUID there, number by number, so that it reads as the UUID's text. */
+static void take_pdb70(struct inq_module *module, const struct inq_dump_module *from,
+		       enum inq_os os)
 {
 	static const struct md_guid none;
 	struct MD_PACKED {
@@ -35,7 +37,8 @@ static void take_pdb70(struct inq_module *module, const struct inq_dump_module *
 	take_bytes(module, INQ_DEBUG_UUID, &id.guid, sizeof(id.guid));
 }
 
-static void take_debug(struct inq_module *module, const struct inq_dump_module *from, enum inq_os os)
+static void take_debug(struct inq_module *module, const struct inq_dump_module *from,
+		       enum inq_os os)
 {
 	struct MD_PACKED {
 		uint32_t time, age;
@@ -79,8 +82,8 @@ static struct inq_module loaded(const struct inq_dump_module *from, enum inq_os 
 	};
 
 	if (from->version.signature == MD_VERSION_INFO_SIGNATURE) {
-		module.file_version =
-			(uint64_t)from->version.file_version_high << 32 | from->version.file_version_low;
+		module.file_version = (uint64_t)from->version.file_version_high << 32 |
+				      from->version.file_version_low;
 		module.product_version = (uint64_t)from->version.product_version_high << 32 |
 					 from->version.product_version_low;
 	}
@@ -114,7 +117,8 @@ enum inq_status inq_minidump_modules(struct inq_dump *dump, enum inq_os os, stru
 		if (!unloaded)
 			return status;
 	}
-	made = malloc(((modules ? modules->count : 0) + (unloaded ? unloaded->count : 0) + 1) * sizeof(*made));
+	made = malloc(((modules ? modules->count : 0) + (unloaded ? unloaded->count : 0) + 1) *
+		      sizeof(*made));
 	if (!made)
 		return inq_fail(err, INQ_NO_MEMORY, "no memory for the list of modules");
 	for (size_t i = 0; modules && i < modules->count; i++) {
@@ -137,12 +141,13 @@ enum inq_status inq_minidump_modules(struct inq_dump *dump, enum inq_os os, stru
 	return INQ_OK;
 }
 
-void inq_minidump_modules_widen(struct inq_module *modules, size_t count, const struct inq_region *regions,
-				size_t region_count)
+void inq_minidump_modules_widen(struct inq_module *modules, size_t count,
+				const struct inq_region *regions, size_t region_count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct inq_module *module = &modules[i];
-		const struct inq_region *region = inq_region_at(regions, region_count, module->base);
+		const struct inq_region *region =
+			inq_region_at(regions, region_count, module->base);
 		const struct inq_region *first = region;
 
 		if (!region || module->unloaded || !region->name[0] || region->base != module->base)

@@ -70,8 +70,9 @@ static size_t tidy(struct inq_region *regions, size_t count)
 	return kept;
 }
 
-enum inq_status inq_regions_from_infos(const struct inq_dump_memory_infos *infos, struct inq_region **ret,
-				       size_t *ret_count, struct inq_error *err)
+enum inq_status inq_regions_from_infos(const struct inq_dump_memory_infos *infos,
+				       struct inq_region **ret, size_t *ret_count,
+				       struct inq_error *err)
 {
 	struct inq_region *regions = malloc((infos->count + 1) * sizeof(*regions));
 	size_t count = 0;
@@ -98,14 +99,18 @@ enum inq_status inq_regions_from_infos(const struct inq_dump_memory_infos *infos
 
 enum inq_status inq_regions_from_memory(const struct inq_module *modules, size_t module_count,
 					const struct inq_range *ranges, size_t range_count,
-					struct inq_region **ret, size_t *ret_count, struct inq_error *err)
+					struct inq_region **ret, size_t *ret_count,
+					struct inq_error *err)
 {
-	/* A range is cut by each module that lies in it: at most one piece more than there are modules. */
-	struct inq_region *regions = malloc((2 * module_count + range_count + 1) * sizeof(*regions));
+	/* A range is cut by each module that lies in it: at most one piece more than there are
+	 * modules. */
+	struct inq_region *regions =
+		malloc((2 * module_count + range_count + 1) * sizeof(*regions));
 	size_t count = 0, first = 0;
 
 	if (!regions)
-		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu regions", module_count + range_count);
+		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu regions",
+				module_count + range_count);
 	for (size_t i = 0; i < module_count; i++)
 		if (!modules[i].unloaded && modules[i].size)
 			regions[count++] = (struct inq_region){

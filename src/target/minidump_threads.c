@@ -9,8 +9,8 @@
 
 _Static_assert(sizeof(struct md_context_amd64) <= INQ_CONTEXT_MAX, "a context fits");
 
-enum inq_status inq_minidump_context(struct inq_dump *dump, struct inq_dump_place place, struct inq_context *ret,
-				     struct inq_error *err)
+enum inq_status inq_minidump_context(struct inq_dump *dump, struct inq_dump_place place,
+				     struct inq_context *ret, struct inq_error *err)
 {
 	static const struct {
 		enum inq_machine machine;
@@ -46,7 +46,8 @@ static int by_tid(const void *left, const void *right)
 	return a->tid < b->tid ? -1 : a->tid > b->tid;
 }
 
-static struct inq_thread *find(struct inq_thread *threads, const struct index *index, size_t count, uint32_t tid)
+static struct inq_thread *find(struct inq_thread *threads, const struct index *index, size_t count,
+			       uint32_t tid)
 {
 	struct index key = {.tid = tid};
 	const struct index *hit = bsearch(&key, index, count, sizeof(*index), by_tid);
@@ -54,7 +55,8 @@ static struct inq_thread *find(struct inq_thread *threads, const struct index *i
 	return hit ? &threads[hit->at] : NULL;
 }
 
-static void add_names(struct inq_dump *dump, struct inq_thread *threads, const struct index *index, size_t count)
+static void add_names(struct inq_dump *dump, struct inq_thread *threads, const struct index *index,
+		      size_t count)
 {
 	const struct inq_dump_thread_names *names;
 
@@ -72,7 +74,8 @@ static void add_names(struct inq_dump *dump, struct inq_thread *threads, const s
 	}
 }
 
-static void add_times(struct inq_dump *dump, struct inq_thread *threads, const struct index *index, size_t count)
+static void add_times(struct inq_dump *dump, struct inq_thread *threads, const struct index *index,
+		      size_t count)
 {
 	const struct inq_dump_thread_infos *infos;
 
@@ -94,7 +97,8 @@ static void add_times(struct inq_dump *dump, struct inq_thread *threads, const s
 }
 
 /* Where the dump has the stack as a part of all memory, the thread's own entry is empty. */
-static void find_stack(struct inq_dump *dump, struct inq_dump_place context, struct inq_thread *thread)
+static void find_stack(struct inq_dump *dump, struct inq_dump_place context,
+		       struct inq_thread *thread)
 {
 	const struct inq_dump_range *range;
 	struct inq_context registers;
@@ -108,8 +112,8 @@ static void find_stack(struct inq_dump *dump, struct inq_dump_place context, str
 	thread->stack_size = range->size;
 }
 
-enum inq_status inq_minidump_threads(struct inq_dump *dump, struct inq_thread **ret, size_t *ret_count,
-				     struct inq_error *err)
+enum inq_status inq_minidump_threads(struct inq_dump *dump, struct inq_thread **ret,
+				     size_t *ret_count, struct inq_error *err)
 {
 	const struct inq_dump_threads *list;
 	const struct inq_dump_exception *exception;

@@ -17,7 +17,7 @@ enum {
 
 /* What an image's headers say about it. */
 struct image {
-	uint64_t size;       /* from its first PT_LOAD's page to its last one's end; 0 none */
+	uint64_t size; /* from its first PT_LOAD's page to its last one's end; 0 none */
 	uint8_t id_size;
 	uint8_t id[INQ_BUILD_ID_MAX];
 };
@@ -37,7 +37,8 @@ struct list {
 	size_t count, capacity;
 };
 
-/* --- the image's headers ------------------------------------------------------------------------- */
+/* --- the image's headers -------------------------------------------------------------------------
+ */
 
 static size_t read_some(struct look *look, uint64_t address, void *to, size_t size)
 {
@@ -49,8 +50,10 @@ static size_t read_some(struct look *look, uint64_t address, void *to, size_t si
 	return inq_target_read(look->target, address, to, size, &done, NULL) == INQ_OK ? done : 0;
 }
 
-/* Bytes at an offset of the image's first bytes in memory: out of the page at hand, or read into `extra`. */
-static const uint8_t *bytes_at(struct look *look, uint64_t at, size_t size, uint8_t *extra, size_t *ret_have)
+/* Bytes at an offset of the image's first bytes in memory: out of the page at hand, or read into
+ * `extra`. */
+static const uint8_t *bytes_at(struct look *look, uint64_t at, size_t size, uint8_t *extra,
+			       size_t *ret_have)
 {
 	if (at < look->have && (size <= look->have - at)) {
 		*ret_have = size;
@@ -69,13 +72,16 @@ static bool build_id_in(const uint8_t *data, size_t size, struct image *image)
 		uint32_t name_size = inq_cursor_u32(&cursor);
 		uint32_t id_size = inq_cursor_u32(&cursor);
 		uint32_t type = inq_cursor_u32(&cursor);
-		const uint8_t *name = inq_cursor_bytes(&cursor, ((size_t)name_size + 3) & ~(size_t)3);
+		const uint8_t *name =
+			inq_cursor_bytes(&cursor, ((size_t)name_size + 3) & ~(size_t)3);
 		const uint8_t *id = inq_cursor_bytes(&cursor, id_size);
 
 		if (cursor.bad)
 			return false;
-		if (type == NT_GNU_BUILD_ID && name_size == 4 && !memcmp(name, "GNU", 4) && id_size) {
-			image->id_size = id_size < INQ_BUILD_ID_MAX ? (uint8_t)id_size : INQ_BUILD_ID_MAX;
+		if (type == NT_GNU_BUILD_ID && name_size == 4 && !memcmp(name, "GNU", 4) &&
+		    id_size) {
+			image->id_size =
+				id_size < INQ_BUILD_ID_MAX ? (uint8_t)id_size : INQ_BUILD_ID_MAX;
 			memcpy(image->id, id, image->id_size);
 			return true;
 		}
@@ -92,7 +98,8 @@ struct header {
 static struct header header_at(const uint8_t *headers, size_t index, unsigned word)
 {
 	size_t entry = word == 8 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-	struct inq_cursor cursor = inq_cursor_make(headers + index * entry, entry, 0, "program header");
+	struct inq_cursor cursor =
+		inq_cursor_make(headers + index * entry, entry, 0, "program header");
 	struct header header = {.type = inq_cursor_u32(&cursor)};
 
 	if (word == 8)
@@ -109,7 +116,8 @@ static bool is_elf(struct look *look)
 {
 	const uint8_t *page = look->page;
 
-	if (look->have < sizeof(Elf32_Ehdr) || memcmp(page, ELFMAG, SELFMAG) || page[EI_DATA] != ELFDATA2LSB)
+	if (look->have < sizeof(Elf32_Ehdr) || memcmp(page, ELFMAG, SELFMAG) ||
+	    page[EI_DATA] != ELFDATA2LSB)
 		return false;
 	look->word = page[EI_CLASS] == ELFCLASS64 ? 8 : 4;
 	return page[EI_CLASS] == ELFCLASS32 ||
@@ -163,12 +171,14 @@ static void read_headers(struct look *look, struct image *ret)
 	}
 }
 
-/* --- from mappings ------------------------------------------------------------------------------- */
+/* --- from mappings -------------------------------------------------------------------------------
+ */
 
 static bool same_file(const struct inq_region *a, const struct inq_region *b)
 {
 	return a->inode == b->inode && a->device_major == b->device_major &&
-	       a->device_minor == b->device_minor && (a->name == b->name || !strcmp(a->name, b->name));
+	       a->device_minor == b->device_minor &&
+	       (a->name == b->name || !strcmp(a->name, b->name));
 }
 
 static bool is_file(const struct inq_region *region)
@@ -187,9 +197,9 @@ static bool ends_in_so(const char *name)
 }
 
 /*
- * The run of regions that may belong to the image which begins at regions[first]: its own file's at rising
- * offsets, and what lies between and behind them without a name (.bss, gaps made of PROT_NONE). Returns the
- * index after the last region of the file itself.
+ * The run of regions that may belong to the image which begins at regions[first]: its own file's at
+ * rising offsets, and what lies between and behind them without a name (.bss, gaps made of
+ * PROT_NONE). Returns the index after the last region of the file itself.
  */
 static size_t run_of(const struct inq_module_source *source, size_t first, bool *ret_code)
 {
@@ -211,8 +221,10 @@ static size_t run_of(const struct inq_module_source *source, size_t first, bool 
 	return end;
 }
 
-/* How far the image goes: as its headers say, as far as that is mapped without another's in between. */
-static uint64_t size_of(const struct inq_module_source *source, size_t first, size_t end, uint64_t said)
+/* How far the image goes: as its headers say, as far as that is mapped without another's in
+ * between. */
+static uint64_t size_of(const struct inq_module_source *source, size_t first, size_t end,
+			uint64_t said)
 {
 	const struct inq_region *regions = source->regions;
 	uint64_t base = regions[first].base;
@@ -223,7 +235,9 @@ static uint64_t size_of(const struct inq_module_source *source, size_t first, si
 
 		if (region->base - base != size || region->name[0])
 			break; /* .bss follows at once */
-		size = region->base + region->size - base < said ? region->base + region->size - base : said;
+		size = region->base + region->size - base < said
+			       ? region->base + region->size - base
+			       : said;
 	}
 	return size;
 }
@@ -258,10 +272,12 @@ static bool holds(const struct inq_module *module, uint64_t address)
 }
 
 /* The image that begins at regions[first]. False: no memory. */
-static bool from_run(const struct inq_module_source *source, size_t first, size_t end, struct list *list)
+static bool from_run(const struct inq_module_source *source, size_t first, size_t end,
+		     struct list *list)
 {
 	const struct inq_region *region = &source->regions[first];
-	struct look look = {.target = source->target, .base = region->base, .reads = INQ_MODULE_READS};
+	struct look look = {
+		.target = source->target, .base = region->base, .reads = INQ_MODULE_READS};
 	struct image image = {0};
 	struct inq_module *module;
 
@@ -307,7 +323,8 @@ static enum inq_status from_regions(const struct inq_module_source *source, stru
 	return INQ_OK;
 }
 
-/* --- images that no region names ----------------------------------------------------------------- */
+/* --- images that no region names -----------------------------------------------------------------
+ */
 
 static bool known(const struct list *list, uint64_t address)
 {
@@ -318,8 +335,8 @@ static bool known(const struct list *list, uint64_t address)
 }
 
 /* An image whose header lies at `base`, under a name from elsewhere. False: no memory. */
-static bool from_address(const struct inq_module_source *source, uint64_t base, const char *name, bool main,
-			 struct list *list)
+static bool from_address(const struct inq_module_source *source, uint64_t base, const char *name,
+			 bool main, struct list *list)
 {
 	struct look look = {.target = source->target, .base = base, .reads = INQ_MODULE_READS};
 	struct image image = {0};
@@ -345,7 +362,8 @@ static bool from_address(const struct inq_module_source *source, uint64_t base, 
 	return true;
 }
 
-/* Without names of mappings (a core without NT_FILE), the kernel and the loader still say where images are. */
+/* Without names of mappings (a core without NT_FILE), the kernel and the loader still say where
+ * images are. */
 static bool from_elsewhere(const struct inq_module_source *source, struct list *list)
 {
 	const struct inq_link_map *links = source->links;
@@ -361,7 +379,8 @@ static bool from_elsewhere(const struct inq_module_source *source, struct list *
 	    !from_address(source, source->program_headers & ~(uint64_t)(PAGE - 1),
 			  source->executable ? source->executable : "", true, list))
 		return false;
-	/* The loader's list is walked for each link: only a list that the mappings told nothing about is long. */
+	/* The loader's list is walked for each link: only a list that the mappings told nothing
+	 * about is long. */
 	for (size_t i = 0; links && i < links->count && i < (named ? 1024 : INQ_LINKS_MAX); i++) {
 		const struct inq_link *link = &links->links[i];
 
@@ -400,8 +419,8 @@ static void tidy(struct list *list)
 	list->count = kept;
 }
 
-enum inq_status inq_modules_make(const struct inq_module_source *source, struct inq_module_list *ret,
-				 struct inq_error *err)
+enum inq_status inq_modules_make(const struct inq_module_source *source,
+				 struct inq_module_list *ret, struct inq_error *err)
 {
 	struct list list = {0};
 	enum inq_status status = from_regions(source, &list, err);

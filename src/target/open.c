@@ -39,14 +39,17 @@ static const char *stranger(const unsigned char *head, size_t size)
 	if (size == 0)
 		return "an empty file";
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(*strangers); i++)
-		if (size >= strangers[i].size && !memcmp(head, strangers[i].magic, strangers[i].size))
+		if (size >= strangers[i].size &&
+		    !memcmp(head, strangers[i].magic, strangers[i].size))
 			return strangers[i].what;
 	for (size_t i = 0; i < size; i++)
-		printable += (head[i] >= 0x20 && head[i] < 0x7f) || (head[i] >= '\t' && head[i] <= '\r');
+		printable +=
+			(head[i] >= 0x20 && head[i] < 0x7f) || (head[i] >= '\t' && head[i] <= '\r');
 	return printable == size ? "a text file" : "a file of an unknown kind";
 }
 
-enum inq_status inq_target_open(struct inq_file *file, struct inq_target **ret, struct inq_error *err)
+enum inq_status inq_target_open(struct inq_file *file, struct inq_target **ret,
+				struct inq_error *err)
 {
 	unsigned char head[32] = {0};
 	size_t done = 0;
@@ -57,13 +60,15 @@ enum inq_status inq_target_open(struct inq_file *file, struct inq_target **ret, 
 	if (status == INQ_OK && inq_dump_is_minidump(head, done))
 		return inq_target_open_minidump(file, ret, err);
 	if (status == INQ_OK)
-		status = inq_fail(err, INQ_UNSUPPORTED, "'%s': neither a minidump nor an ELF core, but %s",
+		status = inq_fail(err, INQ_UNSUPPORTED,
+				  "'%s': neither a minidump nor an ELF core, but %s",
 				  inq_file_name(file), stranger(head, done));
 	inq_file_close(file);
 	return status;
 }
 
-enum inq_status inq_target_open_file(const char *path, struct inq_target **ret, struct inq_error *err)
+enum inq_status inq_target_open_file(const char *path, struct inq_target **ret,
+				     struct inq_error *err)
 {
 	struct inq_file *file;
 	enum inq_status status = inq_file_open(path, &file, err);

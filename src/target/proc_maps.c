@@ -4,8 +4,8 @@
  *
  *   00400000-00452000 r-xp 00000000 08:02 173521      /usr/bin/dbus-daemon (deleted)
  *
- * Fields are divided by one blank, the name is padded to a column. In smaps, each is followed by lines
- * "Key:   value" of which only VmFlags is of use.
+ * Fields are divided by one blank, the name is padded to a column. In smaps, each is followed by
+ * lines "Key:   value" of which only VmFlags is of use.
  */
 #include "target/proc_maps.h"
 
@@ -15,12 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "00400000-00401000 r-xp 00000000 08:02 0" and no shorter: addresses have eight digits at least. */
+/* "00400000-00401000 r-xp 00000000 08:02 0" and no shorter: addresses have eight digits at least.
+ */
 enum { SHORTEST = 39 };
 
 struct parser {
 	struct inq_maps *maps;
-	char *names;      /* free place for names, inside maps->strings */
+	char *names;	      /* free place for names, inside maps->strings */
 	bool names_of_region; /* the last line was a region's: VmFlags belong to it */
 };
 
@@ -74,7 +75,8 @@ static bool permissions(const char **at, const char *end, struct inq_region *reg
 	return true;
 }
 
-/* Copy the name to where names are kept: the kernel writes a newline as \012 (and nothing else so). */
+/* Copy the name to where names are kept: the kernel writes a newline as \012 (and nothing else so).
+ */
 static const char *take_name(struct parser *parser, const char *name, const char *end)
 {
 	char *to = parser->names;
@@ -104,24 +106,28 @@ static void flags_of_name(struct inq_region *region)
 	else if (!strncmp(name, "[stack", 6))
 		region->flags |= INQ_REGION_STACK | INQ_REGION_ANONYMOUS;
 	else if (!strncmp(name, "[vvar", 5) || !strcmp(name, "[vsyscall]"))
-		/* Special pages: /proc/PID/mem does not read them, and the kernel's own cores leave them out. */
+		/* Special pages: /proc/PID/mem does not read them, and the kernel's own cores leave
+		 * them out. */
 		region->flags |= INQ_REGION_NO_DUMP;
 }
 
-static bool region_line(struct parser *parser, const char *at, const char *end, struct inq_region *ret)
+static bool region_line(struct parser *parser, const char *at, const char *end,
+			struct inq_region *ret)
 {
 	static const char deleted[] = " (deleted)";
 	const char *start = at;
 	struct inq_region region = {0};
 	uint64_t limit = 0, major = 0, minor = 0;
 
-	if (!digits(&at, end, 16, &region.base) || !eat(&at, end, '-') || !digits(&at, end, 16, &limit) ||
-	    !eat(&at, end, ' ') || !permissions(&at, end, &region) || !eat(&at, end, ' ') ||
+	if (!digits(&at, end, 16, &region.base) || !eat(&at, end, '-') ||
+	    !digits(&at, end, 16, &limit) || !eat(&at, end, ' ') ||
+	    !permissions(&at, end, &region) || !eat(&at, end, ' ') ||
 	    !digits(&at, end, 16, &region.file_offset) || !eat(&at, end, ' ') ||
 	    !digits(&at, end, 16, &major) || !eat(&at, end, ':') || !digits(&at, end, 16, &minor) ||
 	    !eat(&at, end, ' ') || !digits(&at, end, 10, &region.inode))
 		return false;
-	if (end - start < SHORTEST || limit <= region.base || major > UINT32_MAX || minor > UINT32_MAX || (at < end && *at != ' '))
+	if (end - start < SHORTEST || limit <= region.base || major > UINT32_MAX ||
+	    minor > UINT32_MAX || (at < end && *at != ' '))
 		return false;
 	while (at < end && *at == ' ')
 		at++;
@@ -139,7 +145,8 @@ static bool region_line(struct parser *parser, const char *at, const char *end, 
 	return true;
 }
 
-/* "VmFlags: rd wr mr mw me ac sd": dd is MADV_DONTDUMP, io device memory, pf pages without a struct page. */
+/* "VmFlags: rd wr mr mw me ac sd": dd is MADV_DONTDUMP, io device memory, pf pages without a struct
+ * page. */
 static void vm_flags(const char *at, const char *end, struct inq_region *region)
 {
 	for (; end - at >= 2; at++) {
@@ -184,14 +191,16 @@ static void line(struct parser *parser, const char *at, const char *end, size_t 
 		maps->first_bad = number;
 }
 
-enum inq_status inq_maps_parse(const char *text, size_t size, struct inq_maps *ret, struct inq_error *err)
+enum inq_status inq_maps_parse(const char *text, size_t size, struct inq_maps *ret,
+			       struct inq_error *err)
 {
 	struct inq_maps maps = {0};
 	struct parser parser = {.maps = &maps};
 	const char *end = text + size;
 	size_t lines = 0, number = 0;
 
-	/* Only what is long enough for a region gets memory, so that a file of newlines costs nothing. */
+	/* Only what is long enough for a region gets memory, so that a file of newlines costs
+	 * nothing. */
 	for (const char *at = text, *stop; at < end; at = stop + 1) {
 		stop = memchr(at, '\n', (size_t)(end - at));
 		stop = stop ? stop : end;

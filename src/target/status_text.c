@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-bool inq_status_value(const char *text, size_t size, const char *key, const char **ret, size_t *ret_size)
+bool inq_status_value(const char *text, size_t size, const char *key, const char **ret,
+		      size_t *ret_size)
 {
 	const char *end = text + size;
 	size_t length = strlen(key);
@@ -62,7 +63,8 @@ void inq_command_line(struct inq_buffer *to, const char *text, size_t size)
 	inq_buffer_append(to, "", 1);
 }
 
-bool inq_kernel_release(const char *text, uint32_t *ret_major, uint32_t *ret_minor, uint32_t *ret_build)
+bool inq_kernel_release(const char *text, uint32_t *ret_major, uint32_t *ret_minor,
+			uint32_t *ret_build)
 {
 	const char *end = text + strlen(text);
 	uint32_t numbers[3] = {0};

@@ -4,11 +4,13 @@
 #include <string.h>
 
 /* What a kind does not have is absent, in the same words for all. */
-#define FORWARD(target, op, what, err, ...) \
-	((target)->ops->op ? (target)->ops->op(__VA_ARGS__, err) \
-			   : inq_fail(err, INQ_ABSENT, "a %s has no %s", (target)->ops->kind, what))
+#define FORWARD(target, op, what, err, ...)                                                        \
+	((target)->ops->op                                                                         \
+		 ? (target)->ops->op(__VA_ARGS__, err)                                             \
+		 : inq_fail(err, INQ_ABSENT, "a %s has no %s", (target)->ops->kind, what))
 
-enum inq_status inq_target_system(struct inq_target *target, const struct inq_system **ret, struct inq_error *err)
+enum inq_status inq_target_system(struct inq_target *target, const struct inq_system **ret,
+				  struct inq_error *err)
 {
 	return FORWARD(target, system, "system information", err, target, ret);
 }
@@ -19,8 +21,8 @@ enum inq_status inq_target_process(struct inq_target *target, const struct inq_p
 	return FORWARD(target, process, "process information", err, target, ret);
 }
 
-enum inq_status inq_target_threads(struct inq_target *target, const struct inq_thread **ret, size_t *ret_count,
-				   struct inq_error *err)
+enum inq_status inq_target_threads(struct inq_target *target, const struct inq_thread **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
 	return FORWARD(target, threads, "threads", err, target, ret, ret_count);
 }
@@ -31,20 +33,20 @@ enum inq_status inq_target_context(struct inq_target *target, size_t index, stru
 	return FORWARD(target, context, "registers", err, target, index, ret);
 }
 
-enum inq_status inq_target_modules(struct inq_target *target, const struct inq_module **ret, size_t *ret_count,
-				   struct inq_error *err)
+enum inq_status inq_target_modules(struct inq_target *target, const struct inq_module **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
 	return FORWARD(target, modules, "modules", err, target, ret, ret_count);
 }
 
-enum inq_status inq_target_regions(struct inq_target *target, const struct inq_region **ret, size_t *ret_count,
-				   struct inq_error *err)
+enum inq_status inq_target_regions(struct inq_target *target, const struct inq_region **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
 	return FORWARD(target, regions, "memory regions", err, target, ret, ret_count);
 }
 
-enum inq_status inq_target_memory(struct inq_target *target, const struct inq_range **ret, size_t *ret_count,
-				  struct inq_error *err)
+enum inq_status inq_target_memory(struct inq_target *target, const struct inq_range **ret,
+				  size_t *ret_count, struct inq_error *err)
 {
 	return FORWARD(target, memory, "memory", err, target, ret, ret_count);
 }
@@ -61,8 +63,8 @@ enum inq_status inq_target_exception_context(struct inq_target *target, struct i
 	return FORWARD(target, exception_context, "context of the exception", err, target, ret);
 }
 
-enum inq_status inq_target_text(struct inq_target *target, enum inq_text_kind kind, const char **ret,
-				size_t *ret_size, struct inq_error *err)
+enum inq_status inq_target_text(struct inq_target *target, enum inq_text_kind kind,
+				const char **ret, size_t *ret_size, struct inq_error *err)
 {
 	return FORWARD(target, text, "text files", err, target, kind, ret, ret_size);
 }
@@ -84,7 +86,8 @@ void inq_target_free(struct inq_target *target)
 		target->ops->free(target);
 }
 
-/* --- memory -------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------
+ */
 
 enum inq_status inq_target_read(struct inq_target *target, uint64_t address, void *to, size_t size,
 				size_t *ret_done, struct inq_error *err)
@@ -97,8 +100,8 @@ enum inq_status inq_target_read(struct inq_target *target, uint64_t address, voi
 		return INQ_OK;
 	}
 	if (!target->ops->read)
-		return inq_fail(err, INQ_FAULT, "0x%llx: a %s has no memory", (unsigned long long)address,
-				target->ops->kind);
+		return inq_fail(err, INQ_FAULT, "0x%llx: a %s has no memory",
+				(unsigned long long)address, target->ops->kind);
 	/* An address space ends at its last byte; what would wrap around is not there. */
 	if (size - 1 > UINT64_MAX - address)
 		size = (size_t)(UINT64_MAX - address) + 1;
@@ -108,8 +111,8 @@ enum inq_status inq_target_read(struct inq_target *target, uint64_t address, voi
 	return status;
 }
 
-enum inq_status inq_target_read_all(struct inq_target *target, uint64_t address, void *to, size_t size,
-				    struct inq_error *err)
+enum inq_status inq_target_read_all(struct inq_target *target, uint64_t address, void *to,
+				    size_t size, struct inq_error *err)
 {
 	size_t have = 0;
 
@@ -120,7 +123,8 @@ enum inq_status inq_target_read_all(struct inq_target *target, uint64_t address,
 		if (have && address + have < address)
 			return inq_fail(err, INQ_FAULT, "0x%llx: runs past the address space",
 					(unsigned long long)address);
-		status = inq_target_read(target, address + have, (char *)to + have, size - have, &done, err);
+		status = inq_target_read(target, address + have, (char *)to + have, size - have,
+					 &done, err);
 		if (status != INQ_OK)
 			return status;
 		have += done;
@@ -139,14 +143,15 @@ enum inq_status inq_target_read_pointer(struct inq_target *target, uint64_t addr
 	if (status != INQ_OK)
 		return status;
 	info = inq_machine_info(system->machine);
-	status = inq_target_read_all(target, address, &value, info ? info->pointer_size : sizeof(value), err);
+	status = inq_target_read_all(target, address, &value,
+				     info ? info->pointer_size : sizeof(value), err);
 	if (status == INQ_OK)
 		*ret = value;
 	return status;
 }
 
-enum inq_status inq_target_read_string(struct inq_target *target, uint64_t address, char *to, size_t capacity,
-				       struct inq_error *err)
+enum inq_status inq_target_read_string(struct inq_target *target, uint64_t address, char *to,
+				       size_t capacity, struct inq_error *err)
 {
 	enum { STEP = 64 };
 	size_t have = 0;
@@ -175,10 +180,11 @@ enum inq_status inq_target_read_string(struct inq_target *target, uint64_t addre
 	return INQ_OK;
 }
 
-/* --- lookup -------------------------------------------------------------------------------------- */
+/* --- lookup --------------------------------------------------------------------------------------
+ */
 
-/* Index of the last of `count` elements whose base is at most `address`, plus one; 0 if there is none. The
- * base is the first member of both structures. */
+/* Index of the last of `count` elements whose base is at most `address`, plus one; 0 if there is
+ * none. The base is the first member of both structures. */
 static size_t last_at_or_below(const void *elements, size_t count, size_t stride, uint64_t address)
 {
 	size_t low = 0, high = count;
@@ -199,11 +205,13 @@ static size_t last_at_or_below(const void *elements, size_t count, size_t stride
 _Static_assert(offsetof(struct inq_module, base) == 0, "last_at_or_below()");
 _Static_assert(offsetof(struct inq_region, base) == 0, "last_at_or_below()");
 
-const struct inq_module *inq_module_at(const struct inq_module *modules, size_t count, uint64_t address)
+const struct inq_module *inq_module_at(const struct inq_module *modules, size_t count,
+				       uint64_t address)
 {
 	size_t at = last_at_or_below(modules, count, sizeof(*modules), address);
 
-	/* Unloaded modules may lie where others are now: step over those that don't hold the address. */
+	/* Unloaded modules may lie where others are now: step over those that don't hold the
+	 * address. */
 	for (unsigned back = 0; at > 0 && back < 16; at--, back++) {
 		const struct inq_module *module = &modules[at - 1];
 
@@ -213,9 +221,11 @@ const struct inq_module *inq_module_at(const struct inq_module *modules, size_t 
 	return NULL;
 }
 
-const struct inq_region *inq_region_at(const struct inq_region *regions, size_t count, uint64_t address)
+const struct inq_region *inq_region_at(const struct inq_region *regions, size_t count,
+				       uint64_t address)
 {
 	size_t at = last_at_or_below(regions, count, sizeof(*regions), address);
 
-	return at && address - regions[at - 1].base < regions[at - 1].size ? &regions[at - 1] : NULL;
+	return at && address - regions[at - 1].base < regions[at - 1].size ? &regions[at - 1]
+									   : NULL;
 }

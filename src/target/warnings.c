@@ -27,7 +27,8 @@ void inq_warn_error(struct inq_warnings *warnings, const struct inq_error *err)
 		inq_warn(warnings, "%s", err->text);
 }
 
-enum inq_status inq_warnings_get(const struct inq_warnings *warnings, size_t index, const char **ret)
+enum inq_status inq_warnings_get(const struct inq_warnings *warnings, size_t index,
+				 const char **ret)
 {
 	if (index >= warnings->count)
 		return INQ_ABSENT;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* libFuzzer: bytes as a core (or a minidump: whatever inq_target_open() takes them for), asked everything. */
+/* libFuzzer: bytes as a core (or a minidump: whatever inq_target_open() takes them for), asked
+ * everything. */
 #include "support/file.h"
 #include "target/target.h"
 
@@ -32,7 +33,8 @@ static void ask(struct inq_target *target)
 	if (inq_target_threads(target, &threads, &count, NULL) == INQ_OK)
 		for (size_t i = 0; i < count; i++)
 			(void)inq_target_context(target, i, &context, NULL);
-	/* Regions and ranges are promised sorted and disjoint, and ranges readable from their first byte. */
+	/* Regions and ranges are promised sorted and disjoint, and ranges readable from their first
+	 * byte. */
 	if (inq_target_regions(target, &regions, &count, NULL) == INQ_OK)
 		for (size_t i = 1; i < count; i++)
 			if (regions[i].base - regions[i - 1].base < regions[i - 1].size ||
@@ -43,7 +45,8 @@ static void ask(struct inq_target *target)
 			if (i && (ranges[i].base <= ranges[i - 1].base ||
 				  ranges[i].base - ranges[i - 1].base < ranges[i - 1].size))
 				__builtin_trap();
-			if (inq_target_read(target, ranges[i].base, bytes, sizeof(bytes), &size, NULL) != INQ_OK)
+			if (inq_target_read(target, ranges[i].base, bytes, sizeof(bytes), &size,
+					    NULL) != INQ_OK)
 				__builtin_trap();
 		}
 	for (int kind = 0; kind < INQ_TEXT_COUNT; kind++)
