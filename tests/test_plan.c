@@ -248,6 +248,14 @@ Test(plan, takes_the_vdso_whole)
 	cr_assert(has(0x7ffd00000000, 0x7ffd00000000 + 2 * FAKE_PAGE));
 }
 
+Test(plan, believes_no_endless_vdso)
+{
+	fake_region(&fake, 0x7ffd00000000, 1ull << 40, "r-x", "[vdso]");
+	fake_thread(&fake, 1, CODE, 0);
+	make();
+	cr_assert(has(0x7ffd00000000, 0x7ffd00000000 + INQ_PLAN_VDSO));
+}
+
 Test(plan, follows_a_signal_frame_to_the_stack_that_it_interrupted)
 {
 	const uint64_t alternate = 0x600000, frame = alternate + 0x3000;

@@ -308,7 +308,9 @@ static void source_vdso(struct planner *planner)
 		const struct inq_region *region = &planner->regions[i];
 
 		if (strcmp(region->name, "[vdso]") == 0) {
-			want(planner, region->base, end_of(region));
+			want(planner, region->base,
+			     region->base + (region->size < INQ_PLAN_VDSO ? region->size
+									  : INQ_PLAN_VDSO));
 			return;
 		}
 	}

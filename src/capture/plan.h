@@ -19,6 +19,7 @@
 
 enum {
 	INQ_PLAN_CODE_SPAN = 256,         /* bytes of code on each side of an instruction pointer */
+	INQ_PLAN_VDSO = 64 << 10,         /* bytes of it at most; it has two pages */
 	INQ_PLAN_STACK_NEAR = 1 << 20,    /* bytes of a stack kept from its pointer on */
 	INQ_PLAN_STACK_FAR = 64 << 10,    /* and before its outer end, where it is longer */
 	INQ_PLAN_STACK_PLAIN = 64 << 10,  /* longer than this: ask the TCB for the end */

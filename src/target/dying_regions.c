@@ -211,8 +211,13 @@ static enum inq_status regions_from_core(struct inq_dying *dying, struct inq_err
 	const struct inq_dying_segment *segments = (const void *)dying->core.segments.data;
 	size_t count = inq_dying_core_segment_count(&dying->core);
 
-	inq_core_files_parse(dying->core.notes.files, dying->core.pointer_size, &dying->files,
-			     NULL);
+	/* A text without one good line leaves memory behind, and its count of bad ones. */
+	free(dying->maps.regions);
+	free(dying->maps.strings);
+	dying->maps.strings = NULL;
+	if (dying->core.pointer_size) /* else not even the header came */
+		inq_core_files_parse(dying->core.notes.files, dying->core.pointer_size,
+				     &dying->files, NULL);
 	dying->maps.regions = calloc(count + 1, sizeof(*dying->maps.regions));
 	if (!dying->maps.regions)
 		return inq_fail(err, INQ_NO_MEMORY, "regions: out of memory");
