@@ -314,6 +314,22 @@ Test(dying, keeps_what_came_before_a_note_that_lies)
 			   warning(0));
 }
 
+Test(dying, takes_the_next_thread_for_the_first_where_the_first_makes_no_sense)
+{
+	const struct inq_thread *threads;
+	const struct inq_exception *exception;
+	size_t count;
+
+	core_note(&core, NT_PRSTATUS, "short", 5);
+	crashed_thread();
+	open_all();
+	cr_assert_eq(inq_target_threads(target, &threads, &count, &err), INQ_OK);
+	cr_assert_eq(count, 1);
+	cr_assert_eq(threads[0].tid, 100);
+	cr_assert_eq(inq_target_exception(target, &exception, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(exception->address, 0xbad0);
+}
+
 Test(dying, counts_more_program_headers_than_the_elf_header_can)
 {
 	const struct inq_region *regions;

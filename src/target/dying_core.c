@@ -279,21 +279,20 @@ static void finish_thread(struct walk *walk)
 	if (!walk->has_thread)
 		return;
 	walk->has_thread = false;
-	if (is_first) {
-		core->first = walk->thread;
-		walk->thread = (struct inq_buffer){0};
-	}
-	const struct inq_buffer *bytes = is_first ? &core->first : &walk->thread;
-	if (!inq_buffer_ok(bytes) ||
-	    inq_core_notes_parse(bytes->data, bytes->size, 4, &notes, NULL) == INQ_NO_MEMORY)
+	if (!inq_buffer_ok(&walk->thread) ||
+	    inq_core_notes_parse(walk->thread.data, walk->thread.size, 4, &notes, NULL) ==
+		    INQ_NO_MEMORY)
 		walk->no_memory = true;
 	else if (notes.thread_count)
 		append_registers(walk, &notes);
-	if (is_first)
+	if (is_first && notes.thread_count) {
+		core->first = walk->thread;
 		core->notes = notes;
-	else
+		walk->thread = (struct inq_buffer){0};
+	} else {
 		inq_core_notes_done(&notes);
-	walk->thread.size = 0;
+		walk->thread.size = 0;
+	}
 }
 
 /* One note, its header taken. False where nothing sensible can follow. */
