@@ -259,19 +259,14 @@ static bool write_dump(struct core *core)
 	    inq_spool_create(&core->spool, &core->account, &core->file, &err) != INQ_OK)
 		return failed(core, &err);
 	INQ_HOLD(created);
-	if (inq_worker_give(core->channel, core->file.fd)) {
-		say_end(core);
-		return false;
-	}
+	/* A worker that has ended already left its words behind: hear() finds them. */
+	inq_worker_give(core->channel, core->file.fd);
 	if (!hear(core, INQ_WORKER_RELEASED, hold, &ignored))
 		return false;
 	be_urgent(core->worker, false);
 	if (inq_spool_reserve(&core->file, &core->config, expected_size(core), &err) != INQ_OK)
 		return failed(core, &err);
-	if (inq_worker_go(core->channel)) {
-		say_end(core);
-		return false;
-	}
+	inq_worker_go(core->channel);
 	return hear(core, INQ_WORKER_DONE, write, &ignored);
 }
 
@@ -290,20 +285,23 @@ static bool publish(struct core *core, const struct inq_spool_name *name)
 	return true;
 }
 
-/* What the kernel said, in the dump's own place, or over the reserve where that has no space. */
+/* What the kernel said, in the dump's own place, or over the reserve where that has no space. The count of dumps
+ * is kept to, but no full dump is given up for the space of a minimal one. */
 static bool write_last_word(struct core *core, const struct inq_spool_name *name)
 {
+	struct inq_config only_count = core->config;
 	struct inq_minimal minimal;
 	char given[INQ_SPOOL_NAME];
 	struct inq_error err;
 
+	only_count.keep_free = 0;
 	if (core->spool.fd < 0 || !core->config.max_count ||
 	    inq_minimal_make(&core->args, core->why, &minimal, &err) != INQ_OK)
 		return false;
 	if (core->file.fd < 0)
 		inq_spool_create(&core->spool, &core->account, &core->file, &err);
 	if (core->file.fd >= 0 && !ftruncate(core->file.fd, 0) &&
-	    inq_spool_reserve(&core->file, &core->config, minimal.size, &err) == INQ_OK &&
+	    inq_spool_reserve(&core->file, &only_count, 0, &err) == INQ_OK &&
 	    pwrite(core->file.fd, minimal.bytes, minimal.size, 0) == (ssize_t)minimal.size &&
 	    inq_spool_publish(&core->file, &core->account, name, given, &err) == INQ_OK)
 		return true;

@@ -459,7 +459,9 @@ Test(spool, keeps_the_space_free_that_it_was_told_to)
 	for (int i = 0; i < 20; i++)
 		cr_assert_eq(store(&user, "a", 1 + i, 100 << 10, name, &err), INQ_OK, "%s", err.text);
 	cr_assert_leq(entries_of("1234"), 5);
+	size_t before = entries_of("1234");
 	cr_assert_eq(store(&user, "a", 50, 600 << 10, name, &err), INQ_LIMIT);
+	cr_assert_eq(entries_of("1234"), before, "what cannot help is not removed");
 }
 
 /* --- listing -------------------------------------------------------------------------------------- */

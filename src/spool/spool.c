@@ -213,8 +213,8 @@ static void scan(int directory, struct usage *usage)
 	}
 }
 
-/* Does the file system keep enough free when `expected` bytes more are written? */
-static bool leaves_free(int directory, const struct inq_config *config, uint64_t expected)
+/* Does the file system keep enough free when `freed` bytes are given back and `expected` bytes more are written? */
+static bool leaves_free(int directory, const struct inq_config *config, uint64_t freed, uint64_t expected)
 {
 	uint64_t total, available, keep, wanted;
 	struct statvfs st;
@@ -222,7 +222,7 @@ static bool leaves_free(int directory, const struct inq_config *config, uint64_t
 	if (fstatvfs(directory, &st))
 		return false;
 	total = (uint64_t)st.f_blocks * st.f_frsize;
-	available = (uint64_t)st.f_bavail * st.f_frsize;
+	available = (uint64_t)st.f_bavail * st.f_frsize + freed;
 	keep = total / 100 * config->keep_free_percent;
 	if (keep > config->keep_free)
 		keep = config->keep_free;
@@ -232,7 +232,7 @@ static bool leaves_free(int directory, const struct inq_config *config, uint64_t
 static bool fits(int directory, const struct usage *usage, const struct inq_config *config, uint64_t expected)
 {
 	return usage->count < config->max_count && expected <= config->max_bytes &&
-	       usage->bytes <= config->max_bytes - expected && leaves_free(directory, config, expected);
+	       usage->bytes <= config->max_bytes - expected && leaves_free(directory, config, 0, expected);
 }
 
 static enum inq_status make_room(int directory, const struct inq_config *config, uint64_t expected,
@@ -246,6 +246,9 @@ static enum inq_status make_room(int directory, const struct inq_config *config,
 		size_t i;
 
 		scan(directory, &usage);
+		/* Where all of them would not be enough, none is removed. */
+		if (!leaves_free(directory, config, usage.bytes, expected))
+			break;
 		for (i = 0; !fits(directory, &usage, config, expected) && i < usage.oldest_count; i++) {
 			char name[INQ_SPOOL_NAME];
 
