@@ -123,7 +123,7 @@ static void show_units(struct debugger *debugger, const struct style *style, uin
 
 	out_print(out, "%s ", ADDRESS(debugger, address));
 	for (unsigned at = 0; at < style->columns * size; at += size) {
-		out_print(out, "%s", size == 1 && at == 8 ? "-" : " ");
+		out_print(out, "%s", size == 1 && at == 8 && at < row->size ? "-" : " ");
 		if (at < row->size)
 			show_unit(out, row, at, size);
 		else

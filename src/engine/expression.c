@@ -85,7 +85,7 @@ static bool number(const char **at, uint64_t *ret, bool *ret_big)
 	}
 	if (digits && (*c == 'h' || *c == 'H') && radix == 16)
 		c++;
-	if (!digits || is_name(*c) || *c == '!')
+	if (!digits || is_name(*c) || (*c == '!' && c[1] != '='))
 		return false;
 	*at = c;
 	*ret = value;
