@@ -320,7 +320,8 @@ Test(dying, takes_the_next_thread_for_the_first_where_the_first_makes_no_sense)
 	const struct inq_exception *exception;
 	size_t count;
 
-	core_note(&core, NT_PRSTATUS, "short", 5);
+	core_note(&core, NT_PRSTATUS, "nobody's", 8);
+	memcpy(core.notes.data + sizeof(Elf64_Nhdr), "ODD!", 4); /* whose note it is */
 	crashed_thread();
 	open_all();
 	cr_assert_eq(inq_target_threads(target, &threads, &count, &err), INQ_OK);
