@@ -6,6 +6,7 @@
 #include "symbols/symbols.h"
 
 #include <criterion/criterion.h>
+#include <elf.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -402,6 +403,56 @@ static void ask_everything(const void *bytes, size_t size)
 	}
 	(void)inq_symbols_find(symbols, "outer", &symbol, NULL);
 	inq_symbols_free(symbols);
+}
+
+/* The place of the header that says how large .debug_info is when unpacked. */
+static Elf64_Chdr *packed_header(uint8_t *bytes, const char *section)
+{
+	const Elf64_Ehdr *header = (const void *)bytes;
+	const Elf64_Shdr *sections = (const void *)(bytes + header->e_shoff);
+	const char *names = (const char *)bytes + sections[header->e_shstrndx].sh_offset;
+
+	for (unsigned i = 0; i < header->e_shnum; i++) {
+		if (strcmp(names + sections[i].sh_name, section) == 0 && (sections[i].sh_flags & SHF_COMPRESSED))
+			return (void *)(bytes + sections[i].sh_offset);
+	}
+	cr_assert_fail("no packed %s", section);
+	return NULL;
+}
+
+static enum inq_status source_of(const void *bytes, size_t size, struct inq_error *err)
+{
+	struct inq_symbols *symbols;
+	struct inq_symbol outer;
+	struct inq_source source[INQ_SOURCE_MAX];
+	size_t count;
+	enum inq_status status;
+
+	cr_assert(inq_symbols_open_bytes(bytes, size, "bomb", &symbols, err) == INQ_OK, "%s", err->text);
+	cr_assert(inq_symbols_find(symbols, "outer", &outer, err) == INQ_OK, "%s", err->text);
+	status = inq_symbols_source(symbols, outer.vaddr, source, &count, err);
+	inq_symbols_free(symbols);
+	return status;
+}
+
+Test(damage, of_packing_is_named_and_bombs_are_not_unpacked)
+{
+	size_t size;
+	uint8_t *bytes = read_fixture(FIXTURE("gz"), &size);
+	Elf64_Chdr *packed = packed_header(bytes, ".debug_info");
+	uint64_t honest = packed->ch_size;
+	struct inq_error err;
+
+	cr_assert(source_of(bytes, size, &err) == INQ_OK, "%s", err.text);
+	packed->ch_size = 1ull << 40;
+	cr_assert(source_of(bytes, size, &err) != INQ_OK);
+	packed->ch_size = honest + 1; /* a stream that ends early */
+	cr_assert(source_of(bytes, size, &err) != INQ_OK);
+	cr_assert(strstr(err.text, "bomb") != NULL, "%s", err.text);
+	packed->ch_size = honest;
+	packed->ch_type = 99;
+	cr_assert(source_of(bytes, size, &err) != INQ_OK);
+	free(bytes);
 }
 
 Test(damage, ends_in_an_answer_wherever_bytes_are_wrong, .timeout = 60)
