@@ -151,8 +151,9 @@ static enum inq_status stack_of_context(struct inq_session *session, const struc
 	struct lines lines = {.stack = &stack, .limit = limit && limit < INQ_STACK_LIMIT ? limit : INQ_STACK_LIMIT};
 	enum inq_status status = need_unwinder(session, err);
 
+	/* One frame more than lines: the last line's return address is in it. */
 	if (status == INQ_OK)
-		status = inq_unwind(session->unwinder, context, lines.limit, &stack.frames, err);
+		status = inq_unwind(session->unwinder, context, lines.limit + 1, &stack.frames, err);
 	if (status != INQ_OK)
 		return status;
 	for (size_t i = 0; i < stack.frames.count; i++) {
