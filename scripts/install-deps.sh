@@ -17,9 +17,9 @@ build_packages=(
 	binutils-dev libiberty-dev   # libbfd, libopcodes: names, disassembly
 	libdwarf-dev libelf-dev      # lines, inline frames, CFI
 	libzstd-dev zlib1g-dev       # compressed dumps, compressed sections
+	liblzma-dev                  # names out of .gnu_debugdata (may be missing)
 	libseccomp-dev libcap-dev    # confinement
 	libedit-dev                  # line editing
-	libjansson-dev               # --json
 	libjansson-dev               # --json
 )
 
