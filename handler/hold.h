@@ -15,7 +15,6 @@
 	POINT(start, "core", "stdio is fixed, nothing was read")                            \
 	POINT(arguments, "core", "the arguments were parsed")                               \
 	POINT(identity, "core", "the pidfd and /proc/PID were opened and verified")         \
-	POINT(opened, "core", "the files of /proc/PID are open, none was read")             \
 	POINT(read, "core", "the ids of all threads were read")                             \
 	POINT(verified, "core", "the target was verified again, the owner is not decided")  \
 	POINT(decided, "core", "the owner is decided")                                      \

@@ -92,8 +92,11 @@ def all_stacks(ours, judges, limit):
 
 
 def registers(ours, theirs, names=tuple(ABI_REGISTERS)):
+    """Of each thread whose registers `ours` was asked for."""
     wrong = []
     for tid, values in theirs.registers.items():
+        if tid in ours.threads and not ours.registers[tid]:
+            continue
         mine = ours.registers.get(tid, {})
         for name in names:
             if name in values and mine.get(name) != values[name]:

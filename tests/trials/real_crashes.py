@@ -28,9 +28,9 @@ def evidence_of(context, row):
     return evidence
 
 
-def dump_of(context, row):
+def dump_of(context, row, *more):
     evidence = evidence_of(context, row)
-    lost = context.tree.missing("inquest-core", "inquest-register")
+    lost = context.tree.missing("inquest-core", "inquest-register", *more)
     if lost:
         raise Skip(lost)
     no_differences(evidence.problems)
@@ -101,8 +101,8 @@ def is_kernels_core_good(row, context):
 
 
 def frames_of_dump(row, context):
-    evidence = dump_of(context, row)
-    ours = inquest.testimony(context.tree, evidence.dump, evidence, row.limit)
+    evidence = dump_of(context, row, "inquest")
+    ours = inquest.testimony(context.tree, evidence.dump, row.limit)
     same_as_judges(ours, evidence, both_as_in_dump(evidence))
 
 
@@ -111,7 +111,7 @@ def frames_of_core(row, context):
     lost = context.tree.missing("inquest")
     if lost:
         raise Skip(lost)
-    ours = inquest.testimony(context.tree, evidence.core, evidence, row.limit)
+    ours = inquest.testimony(context.tree, evidence.core, row.limit)
     same_as_judges(ours, evidence, both(evidence))
 
 

@@ -61,7 +61,7 @@ def worker_is_nobody(context):
 def opaque_to_users(context):
     """Neither the crashed program's user nor another looks into the helper or its worker."""
     with hooked_lab(context) as here, collecting() as wrong:
-        for point in ("opened", "confined", "gathered"):
+        for point in ("identity", "confined", "gathered"):
             with held_at(here, point) as pid:
                 for user in (here.users.victim, here.users.mallory):
                     for name in ("mem", "maps", "environ", "fd"):
@@ -81,8 +81,12 @@ def descriptors(context):
             name = os.readlink("/proc/%d/fd/%s" % (pid, fd))
             if name.startswith("socket:"):
                 continue    # a pair with its parent; connecting elsewhere is what the filter refuses
-            if name.startswith("/") and not name.startswith(("/dev/null", "/proc/", here.tree.spool, lab.HOOKS)):
-                wrong.append("fd %s is '%s'" % (fd, name))
+            with open("/proc/%d/fdinfo/%s" % (pid, fd), encoding="ascii", errors="replace") as f:
+                writable = int(re.search(r"flags:\s*(\d+)", f.read()).group(1), 8) & 3 != os.O_RDONLY
+            if os.path.isdir(name) and not name.startswith(lab.HOOKS):
+                wrong.append("fd %s is the folder '%s'" % (fd, name))
+            elif writable and name.startswith("/") and not name.startswith(("/dev/null", "/proc/", here.tree.spool)):
+                wrong.append("fd %s can write '%s'" % (fd, name))
 
 
 # --- a system call made in the worker's name ------------------------------------------------------------
@@ -271,9 +275,9 @@ def stopped_helper(context):
 @trial("security.confinement.released-at-the-deadline")
 def released_at_deadline(context):
     """Whatever the helper hangs in, the process is let go; the default deadline is read from the settings."""
-    with hooked_lab(context) as here, here.hold("opened"):
+    with hooked_lab(context) as here, here.hold("identity"):
         target = here.start([here.program("crashme"), "null-read"], here.users.victim)
-        pid = here.held("opened")
+        pid = here.held("identity")
         os.kill(pid, signal.SIGKILL)
         expect(kernel.wait_until(lambda: target.poll() is not None, 10),
                "the helper is gone, and the process is not")

@@ -181,7 +181,7 @@ def swap_at(context, point):
             lab.expect_root_only(dump, "held at '%s'" % point)
 
 
-for _point in ("start", "arguments", "identity", "opened", "read", "verified", "decided", "worker", "confined",
+for _point in ("start", "arguments", "identity", "read", "verified", "decided", "worker", "confined",
                "gathered"):
     def _hold_at(context, point=_point):
         swap_at(context, point)
