@@ -111,7 +111,7 @@ static void show_near(struct debugger *debugger, uint64_t address, const struct 
 	out_print(out, "(%s)   ", ADDRESS(debugger, place->symbol_address));
 	show_place(out, place, address);
 	if (place->symbol_size)
-		inq_session_place(debugger->session, (end + 15) & ~15ull, &next);
+		inq_session_nearest(debugger->session, (end + 15) & ~15ull, &next);
 	if (next.symbol && next.symbol_address >= end) {
 		out_print(out, "   |  (%s)   ", ADDRESS(debugger, next.symbol_address));
 		next.offset = 0;
@@ -135,7 +135,7 @@ enum inq_status command_ln(struct debugger *debugger, const struct invocation *c
 		status = no_more(at, err);
 	if (status != INQ_OK)
 		return status;
-	inq_session_place(debugger->session, address, &place);
+	inq_session_nearest(debugger->session, address, &place);
 	if (inq_session_source(debugger->session, address, sources, &count, NULL) != INQ_OK)
 		count = 0;
 	if (!place.module)

@@ -251,7 +251,7 @@ enum inq_status inq_session_symbols(struct inq_session *session, const struct in
 
 /* --- what lies at an address ------------------------------------------------------------------------------- */
 
-void inq_session_place(struct inq_session *session, uint64_t address, struct inq_place *ret)
+void inq_session_nearest(struct inq_session *session, uint64_t address, struct inq_place *ret)
 {
 	const struct inq_module *module;
 	struct module_slot *slot = session_slot_at(session, address, &module);
@@ -270,6 +270,16 @@ void inq_session_place(struct inq_session *session, uint64_t address, struct inq
 	ret->symbol_address = symbol.vaddr + slot->bias;
 	ret->offset = address - ret->symbol_address;
 	ret->symbol_size = symbol.size;
+}
+
+void inq_session_place(struct inq_session *session, uint64_t address, struct inq_place *ret)
+{
+	inq_session_nearest(session, address, ret);
+	/* What begins where the table's nearest function has ended is some function without a name. */
+	if (ret->symbol_size && ret->offset >= ret->symbol_size) {
+		ret->symbol = ret->linkage = NULL;
+		ret->symbol_address = ret->offset = ret->symbol_size = 0;
+	}
 }
 
 enum inq_status inq_session_source(struct inq_session *session, uint64_t address,

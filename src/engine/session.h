@@ -166,8 +166,11 @@ enum inq_status inq_session_image(struct inq_session *session, const struct inq_
 enum inq_status inq_session_symbols(struct inq_session *session, const struct inq_module *module,
 				    struct inq_symbols **ret, uint64_t *ret_bias, struct inq_error *err);
 
-/* Always fills *ret, with what there is. */
+/* Always fills *ret, with what there is. A symbol that ends before the address does not name it: code of a
+ * stripped program would get the name of whatever exported function happens to stand before it. */
 void inq_session_place(struct inq_session *session, uint64_t address, struct inq_place *ret);
+/* The same with the nearest symbol, wherever that ends: what `ln` shows. */
+void inq_session_nearest(struct inq_session *session, uint64_t address, struct inq_place *ret);
 /* The chain of inlined functions and lines; INQ_ABSENT. low_pc is a process address here. */
 enum inq_status inq_session_source(struct inq_session *session, uint64_t address,
 				   struct inq_source ret[INQ_SOURCE_MAX], size_t *ret_count,

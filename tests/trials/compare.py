@@ -20,7 +20,7 @@ def without_brackets(name, opening, closing):
 
 def plain(name):
     """The function's own name, which is what all debuggers agree on: no scopes, arguments, template
-    arguments, return type, symbol version or clone suffix; glibc's internal aliases lose their prefix."""
+    arguments, return type, symbol version or clone suffix; glibc's internal aliases lose what marks them as such."""
     if not name:
         return None
     name = name.replace("(anonymous namespace)::", "").replace("operator()", "operator-call")
@@ -30,7 +30,7 @@ def plain(name):
     name = re.split(r"::", name.split(" ")[-1])[-1]
     name = name.split("@")[0]
     name = re.sub(r"\.(constprop|isra|part|cold|lto_priv)\.?\d*", "", name)
-    name = re.sub(r"^(__GI_)+", "", name)
+    name = re.sub(r"^(__GI_)+|_impl$", "", name)
     return name.lstrip("_") or name
 
 

@@ -42,6 +42,7 @@ class Row:
     options: typing.Mapping = dataclasses.field(default_factory=dict)
     suid_dumpable: int = 2
     skip: typing.Callable = lambda: None
+    images: typing.Sequence[str] = ()    # more words for inquest: where the judges' image lies
     own_pids: bool = False   # it runs in a pid namespace of its own
     wrapped: bool = False    # argv starts the crasher as a child, and says nothing by its own status
 
@@ -51,12 +52,19 @@ def missing(program):
 
 
 def copy_aside(name, mode=0o755):
-    """The crasher deletes or changes its executable: give it one of its own, and keep one for the judges."""
+    """The crasher changes its executable: give it one of its own."""
     def prepare(folder):
         path = os.path.join(folder, name)
         shutil.copy(os.path.join(folder, "crashme"), path)
         os.chmod(path, mode)
     return prepare
+
+
+def copy_and_keep(folder):
+    """For the program that deletes itself: the judges are told where its image is, and so are we."""
+    os.makedirs(os.path.join(folder, "images"), exist_ok=True)
+    for path in ("deleted-me", "images/deleted-me"):
+        copy_aside(path)(folder)
 
 
 SEGV, BUS, FPE, ILL, ABRT, TRAP = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL,
@@ -119,7 +127,7 @@ CRASHES = [
     Row("nodebug", ["{c}/crashme-nodebug", "null-read"], SEGV, ""),
     Row("dlopen", ["{c}/crashme", "dlopen"], SEGV, "plugin_inner"),
     Row("deleted", ["{c}/deleted-me", "deleted"], SEGV, "read_null", image="{c}/crashme",
-        lldb_top=1, prepare=copy_aside("deleted-me")),
+        lldb_top=1, prepare=copy_and_keep, images=("-i", "{c}/images")),
 
     # C++
     Row("cxx-uncaught", ["{c}/crashme_cxx", "uncaught"], ABRT, ""),
@@ -148,6 +156,7 @@ class Evidence:
     core: str = ""
     dump: str = ""
     image: str = ""
+    images: typing.Sequence[str] = ()
     problems: typing.List[str] = dataclasses.field(default_factory=list)
     helper_status: typing.Optional[int] = None
     peak_kib: int = 0
@@ -185,6 +194,7 @@ class Scene:
             row.prepare(self.crashers)
         argv = [self.expand(a) for a in row.argv]
         evidence.image = self.expand(row.image or shutil.which(argv[0]) or argv[0])
+        evidence.images = [self.expand(word) for word in row.images]
         statuses = self._statuses()
         dumps = self.tree.dumps() if self.ours else set()
         kernel.put(kernel.SUID_DUMPABLE, row.suid_dumpable)

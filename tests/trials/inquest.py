@@ -10,9 +10,9 @@ import judges
 REGISTERS_OF = 40    # threads, at most, that are asked for their registers one by one
 
 
-def answers(tree, path, commands):
+def answers(tree, path, commands, more=()):
     """{command: object} of one run; a command that was given twice keeps both as a list under its name."""
-    done = judges.run([tree.debugger, "--json", "-z", path, "-c", "; ".join(commands)])
+    done = judges.run([tree.debugger, "--json", *more, "-z", path, "-c", "; ".join(commands)])
     told = {}
     for line in done.stdout.splitlines():
         if line.startswith("{"):
@@ -35,15 +35,15 @@ def frame(told):
     return judges.Frame(pc, told["symbol"], start, told["inline"], told["trust"], told["module"])
 
 
-def testimony(tree, path, limit):
-    told = answers(tree, path, [".lastevent", "~*k 0n%d" % limit, "q"])
+def testimony(tree, path, limit, more=()):
+    told = answers(tree, path, [".lastevent", "~*k 0n%d" % limit, "q"], more)
     threads = told["~*k 0n%d" % limit if "~*k 0n%d" % limit in told else "~*k"][0]["threads"]
     event = told[".lastevent"][0]["event"]
     ours = judges.Testimony("inquest")
     ours.facts.update(crashed=event["tid"], signal=event.get("signal"), event=event)
     asked = [t["index"] for t in threads][:REGISTERS_OF]
     commands = [command for index in asked for command in ("~%ds" % index, "r")]
-    shown = answers(tree, path, [*commands, "q"])["r"]
+    shown = answers(tree, path, [*commands, "q"], more)["r"]
     registers = {index: {name: number(value) for name, value in answer["registers"].items()}
                  for index, answer in zip(asked, shown)}
     for thread in threads:

@@ -102,7 +102,7 @@ def is_kernels_core_good(row, context):
 
 def frames_of_dump(row, context):
     evidence = dump_of(context, row, "inquest")
-    ours = inquest.testimony(context.tree, evidence.dump, row.limit)
+    ours = inquest.testimony(context.tree, evidence.dump, row.limit, evidence.images)
     same_as_judges(ours, evidence, both_as_in_dump(evidence))
 
 
@@ -111,7 +111,7 @@ def frames_of_core(row, context):
     lost = context.tree.missing("inquest")
     if lost:
         raise Skip(lost)
-    ours = inquest.testimony(context.tree, evidence.core, row.limit)
+    ours = inquest.testimony(context.tree, evidence.core, row.limit, evidence.images)
     same_as_judges(ours, evidence, both(evidence))
 
 
