@@ -407,6 +407,21 @@ enum inq_status inq_symbols_match(struct inq_symbols *symbols, const char *patte
 
 /* --- source --------------------------------------------------------------------------------------- */
 
+/* The symbol says where we are if the unit's split file is missing, or assembly was given lines only; and it
+ * has the namespaces that gcc leaves out of the DWARF of functions local to a file ("fn" for "a::fn"). */
+static void name_by_symbol(const struct inq_symbol *symbol, struct inq_source *real)
+{
+	size_t length = strlen(symbol->name), plain = real->function ? strlen(real->function) : 0;
+
+	if (!real->function) {
+		real->function = symbol->name;
+		real->low_pc = symbol->vaddr;
+	} else if (length > plain + 2 && strcmp(symbol->name + length - plain, real->function) == 0 &&
+		   strncmp(symbol->name + length - plain - 2, "::", 2) == 0) {
+		real->function = symbol->name;
+	}
+}
+
 enum inq_status inq_symbols_source(struct inq_symbols *symbols, uint64_t vaddr,
 				   struct inq_source ret[INQ_SOURCE_MAX], size_t *ret_count,
 				   struct inq_error *err)
@@ -419,11 +434,7 @@ enum inq_status inq_symbols_source(struct inq_symbols *symbols, uint64_t vaddr,
 		status = inq_dwarf_source(dwarf, vaddr, ret, ret_count, err);
 	if (status != INQ_OK)
 		return status;
-	/* The unit's split file is missing, or assembly was given lines only: the symbol says where we are. */
-	if (!ret[*ret_count - 1].function && inq_symbols_at(symbols, vaddr, &symbol, NULL) == INQ_OK &&
-	    vaddr - symbol.vaddr < symbol.size) {
-		ret[*ret_count - 1].function = symbol.name;
-		ret[*ret_count - 1].low_pc = symbol.vaddr;
-	}
+	if (inq_symbols_at(symbols, vaddr, &symbol, NULL) == INQ_OK && vaddr - symbol.vaddr < symbol.size)
+		name_by_symbol(&symbol, &ret[*ret_count - 1]);
 	return INQ_OK;
 }
