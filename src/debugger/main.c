@@ -47,7 +47,7 @@ static void on_interrupt(int signal)
 
 #if defined(__SANITIZE_ADDRESS__)
 /* The leak checker stops all threads from a cloned process, which the confinement forbids. */
-const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
 	return "detect_leaks=0";
