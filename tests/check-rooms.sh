@@ -54,7 +54,8 @@ libdwarf=$(pkg-config --cflags libdwarf 2>/dev/null || echo -I/usr/include/libdw
 alone=
 for header in "$top"/src/*/*.h "$top"/handler/*.h; do
 	[ -f "$header" ] || continue
-	$cc -std=gnu17 -D_GNU_SOURCE -I"$top/src" -I"$top" $libdwarf -fsyntax-only -x c "$header" 2>/dev/null ||
+	# shellcheck disable=SC2086 # flags are several words
+	$cc -std=gnu17 -D_GNU_SOURCE ${DWARF_CFLAGS:--I/usr/include/libdwarf} -I"$top/src" -I"$top" -Isrc $libdwarf -fsyntax-only -x c "$header" 2>/dev/null ||
 		alone="$alone
 # $header"
 done

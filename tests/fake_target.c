@@ -1,198 +1,214 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fake_target.h"
 
-#include <stdlib.h>
+#include "minidump/context.h"
+
+#include <assert.h>
 #include <string.h>
 
-static enum inq_status get_system(struct inq_target *self, const struct inq_system **ret, struct inq_error *err)
+static struct fake_target *fake_of(struct inq_target *target)
 {
-	static const struct inq_system system = {
-		.machine = INQ_MACHINE_AMD64,
-		.os = INQ_OS_LINUX,
-		.processors = 2,
-		.cpu_vendor = "GenuineIntel",
-		.major = 6,
-		.minor = 1,
-		.version = "Linux 6.1.0 " HOSTILE_TITLE,
-		.distribution = "Debian " HOSTILE_RLO "12",
-		.page_size = 4096,
-	};
+	return (struct fake_target *)target;
+}
 
-	(void)self, (void)err;
-	*ret = &system;
+static enum inq_status fake_threads(struct inq_target *self, const struct inq_thread **ret,
+				    size_t *ret_count, struct inq_error *err)
+{
+	(void)err;
+	*ret = fake_of(self)->threads;
+	*ret_count = fake_of(self)->thread_count;
 	return INQ_OK;
 }
 
-static enum inq_status get_process(struct inq_target *self, const struct inq_process **ret, struct inq_error *err)
+static enum inq_status fake_context(struct inq_target *self, size_t index, struct inq_context *ret,
+				    struct inq_error *err)
 {
-	static const struct inq_process process = {
-		.pid = 0x1a2b,
-		.uid = 1000,
-		.gid = 1000,
-		.program = "app" HOSTILE_TITLE,
-		.executable = "/opt/app" HOSTILE_CSI,
-		.arguments = "app --x\n0:000> forged " HOSTILE_CLIPBOARD,
-		.dump_time = 1795264543, /* 2026-11-21 12:35:43 UTC */
-	};
-
-	(void)self, (void)err;
-	*ret = &process;
+	if (!fake_of(self)->threads[index].has_context)
+		return inq_fail(err, INQ_ABSENT, "no registers");
+	*ret = fake_of(self)->contexts[index];
 	return INQ_OK;
 }
 
-static enum inq_status get_threads(struct inq_target *self, const struct inq_thread **ret, size_t *ret_count,
-				   struct inq_error *err)
+static enum inq_status fake_regions(struct inq_target *self, const struct inq_region **ret,
+				    size_t *ret_count, struct inq_error *err)
 {
-	static const struct inq_thread threads[] = {
-		{.tid = 0x1a2b, .has_context = true, .name = "main"},
-		{.tid = 0x1a2c, .has_context = true, .crashed = true, .name = "w" HOSTILE_CSI, .tls = 0x7f0000000040},
-	};
-
-	(void)self, (void)err;
-	*ret = threads;
-	*ret_count = 2;
+	(void)err;
+	*ret = fake_of(self)->regions;
+	*ret_count = fake_of(self)->region_count;
 	return INQ_OK;
 }
 
-static void put(struct inq_context *context, const char *name, uint64_t value)
+static enum inq_status fake_memory(struct inq_target *self, const struct inq_range **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
-	inq_context_set(context, inq_register_find(INQ_MACHINE_AMD64, name, NULL, NULL), value);
-}
-
-static enum inq_status get_context(struct inq_target *self, size_t index, struct inq_context *ret,
-				   struct inq_error *err)
-{
-	(void)self, (void)err;
-	memset(ret, 0, sizeof(*ret));
-	ret->machine = INQ_MACHINE_AMD64;
-	ret->size = inq_machine_info(INQ_MACHINE_AMD64)->context_size;
-	/* ContextFlags, at 0x30 of AMD64's CONTEXT: all parts are there (CONTEXT_ALL). */
-	memcpy(ret->raw + 0x30, &(uint32_t){0x10001f}, 4);
-	put(ret, "rax", 0x1111222233334444);
-	put(ret, "rbx", index);
-	put(ret, "rsp", FAKE_MEMORY);
-	put(ret, "rip", FAKE_PC);
-	put(ret, "efl", 0x10246);
-	put(ret, "cs", 0x33);
-	put(ret, "ss", 0x2b);
+	(void)err;
+	*ret = fake_of(self)->memory;
+	*ret_count = fake_of(self)->memory_count;
 	return INQ_OK;
 }
 
-static enum inq_status get_modules(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
-				   struct inq_error *err)
+static size_t readable(const struct fake_target *fake, uint64_t address, size_t size)
 {
-	static const struct inq_module modules[] = {
-		{.base = 0x400000, .size = 0x2000, .path = "/nowhere/app", .debug_file = "", .main = true,
-		 .debug_kind = INQ_DEBUG_BUILD_ID, .id_size = 4, .id = {0xde, 0xad, 0xbe, 0xef}},
-		{.base = 0x500000, .size = 0x1000, .path = "/nowhere/lib" HOSTILE_CLIPBOARD ".so",
-		 .debug_file = ""},
-	};
+	for (size_t i = 0; i < fake->region_count; i++) {
+		const struct inq_region *region = &fake->regions[i];
+		uint64_t left = region->base + region->size - address;
 
-	(void)self, (void)err;
-	*ret = modules;
-	*ret_count = 2;
-	return INQ_OK;
+		if (address < region->base || address - region->base >= region->size)
+			continue;
+		if (!region->protection || fake->holes[i])
+			return 0;
+		return left < size ? (size_t)left : size;
+	}
+	return 0;
 }
 
-static enum inq_status get_regions(struct inq_target *self, const struct inq_region **ret, size_t *ret_count,
-				   struct inq_error *err)
-{
-	static const struct inq_region regions[] = {
-		{.base = 0x400000, .size = 0x2000, .protection = INQ_PROT_READ | INQ_PROT_EXEC,
-		 .name = "/nowhere/app"},
-		{.base = 0x7ffd00000000, .size = 0x21000, .protection = INQ_PROT_READ | INQ_PROT_WRITE,
-		 .flags = INQ_REGION_STACK, .name = "[stack]" HOSTILE_RLO},
-	};
-
-	(void)self, (void)err;
-	*ret = regions;
-	*ret_count = 2;
-	return INQ_OK;
-}
-
-static const struct inq_range ranges[] = {{FAKE_MEMORY, 256}};
-
-static enum inq_status get_memory(struct inq_target *self, const struct inq_range **ret, size_t *ret_count,
-				  struct inq_error *err)
-{
-	(void)self, (void)err;
-	*ret = ranges;
-	*ret_count = 1;
-	return INQ_OK;
-}
-
-static enum inq_status get_bytes(struct inq_target *self, uint64_t address, void *to, size_t size,
+static enum inq_status fake_read(struct inq_target *self, uint64_t address, void *to, size_t size,
 				 size_t *ret_done, struct inq_error *err)
 {
-	uint64_t offset = address - FAKE_MEMORY;
+	struct fake_target *fake = fake_of(self);
 
-	(void)self;
-	*ret_done = 0;
-	if (address < FAKE_MEMORY || offset >= 256)
-		return inq_fail(err, INQ_FAULT, "0x%llx: not in the dump", (unsigned long long)address);
-	*ret_done = size < 256 - offset ? size : 256 - offset;
-	for (size_t i = 0; i < *ret_done; i++)
-		((uint8_t *)to)[i] = (uint8_t)(offset + i);
+	fake->reads++;
+	*ret_done = fake->gone ? 0 : readable(fake, address, size);
+	if (*ret_done == 0)
+		return inq_fail(err, INQ_FAULT, "0x%llx: not there", (unsigned long long)address);
+	memset(to, 0, *ret_done);
+	for (size_t i = 0; i < fake->word_count; i++) {
+		uint64_t at = fake->words[i].address;
+
+		if (at >= address && at - address + 8 <= *ret_done)
+			memcpy((uint8_t *)to + (at - address), &fake->words[i].value, 8);
+	}
 	return INQ_OK;
 }
 
-static enum inq_status get_exception(struct inq_target *self, const struct inq_exception **ret,
-				     struct inq_error *err)
+static enum inq_status fake_exception(struct inq_target *self, const struct inq_exception **ret,
+				      struct inq_error *err)
 {
-	static const struct inq_exception exception = {
-		.tid = 0x1a2c, .code = 11, .flags = 1, .address = 0x10, .parameter_count = 0};
-
-	(void)self, (void)err;
-	*ret = &exception;
+	if (!fake_of(self)->exception.tid)
+		return inq_fail(err, INQ_ABSENT, "no signal");
+	*ret = &fake_of(self)->exception;
 	return INQ_OK;
 }
 
-static enum inq_status get_warning(struct inq_target *self, size_t index, const char **ret)
+static enum inq_status fake_exception_context(struct inq_target *self, struct inq_context *ret,
+					      struct inq_error *err)
 {
-	(void)self;
-	if (index)
+	if (!fake_of(self)->exception_context.size)
+		return inq_fail(err, INQ_ABSENT, "no context");
+	*ret = fake_of(self)->exception_context;
+	return INQ_OK;
+}
+
+static enum inq_status fake_modules(struct inq_target *self, const struct inq_module **ret,
+				    size_t *ret_count, struct inq_error *err)
+{
+	if (fake_of(self)->modules_damaged)
+		return inq_fail(err, INQ_BAD_DATA, "the list is torn");
+	*ret = fake_of(self)->modules;
+	*ret_count = fake_of(self)->module_count;
+	return INQ_OK;
+}
+
+static enum inq_status fake_process(struct inq_target *self, const struct inq_process **ret,
+				    struct inq_error *err)
+{
+	(void)err;
+	*ret = &fake_of(self)->process;
+	return INQ_OK;
+}
+
+static enum inq_status fake_system(struct inq_target *self, const struct inq_system **ret,
+				   struct inq_error *err)
+{
+	(void)err;
+	*ret = &fake_of(self)->system;
+	return INQ_OK;
+}
+
+static enum inq_status fake_text(struct inq_target *self, enum inq_text_kind kind, const char **ret,
+				 size_t *ret_size, struct inq_error *err)
+{
+	if (!fake_of(self)->texts[kind])
+		return inq_fail(err, INQ_ABSENT, "no text");
+	*ret = fake_of(self)->texts[kind];
+	*ret_size = strlen(*ret);
+	return INQ_OK;
+}
+
+static enum inq_status fake_warning(struct inq_target *self, size_t index, const char **ret)
+{
+	if (index || !fake_of(self)->warning)
 		return INQ_ABSENT;
-	*ret = "stream " HOSTILE_CLIPBOARD " is cut off";
+	*ret = fake_of(self)->warning;
 	return INQ_OK;
 }
 
-static void free_target(struct inq_target *self)
-{
-	free(self);
-}
-
-static const struct inq_target_ops crashed_ops = {
+static const struct inq_target_ops fake_ops = {
 	.kind = "fake",
-	.system = get_system,
-	.process = get_process,
-	.threads = get_threads,
-	.context = get_context,
-	.modules = get_modules,
-	.regions = get_regions,
-	.memory = get_memory,
-	.read = get_bytes,
-	.exception = get_exception,
-	.warning = get_warning,
-	.free = free_target,
+	.system = fake_system,
+	.process = fake_process,
+	.threads = fake_threads,
+	.context = fake_context,
+	.modules = fake_modules,
+	.regions = fake_regions,
+	.memory = fake_memory,
+	.read = fake_read,
+	.exception = fake_exception,
+	.exception_context = fake_exception_context,
+	.text = fake_text,
+	.warning = fake_warning,
 };
 
-static const struct inq_target_ops empty_ops = {.kind = "fake", .system = get_system, .free = free_target};
-
-static struct inq_target *make(const struct inq_target_ops *ops)
+void fake_init(struct fake_target *fake)
 {
-	struct inq_target *target = calloc(1, sizeof(*target));
-
-	target->ops = ops;
-	target->name = "fake" HOSTILE_TITLE ".dmp";
-	return target;
+	memset(fake, 0, sizeof(*fake));
+	fake->target = (struct inq_target){&fake_ops, "a fake"};
+	fake->system = (struct inq_system){
+		.machine = INQ_MACHINE_AMD64,
+		.os = INQ_OS_LINUX,
+		.processors = 300,
+		.major = 6,
+		.minor = 1,
+		.version = "Linux 6.1.0 x86_64",
+		.distribution = "",
+	};
+	fake->process = (struct inq_process){
+		.pid = 4711, .program = "fake", .executable = "/fake", .arguments = ""};
 }
 
-struct inq_target *fake_target_new(void)
+struct inq_region *fake_region(struct fake_target *fake, uint64_t base, uint64_t size,
+			       const char *protection, const char *name)
 {
-	return make(&crashed_ops);
+	struct inq_region *region = &fake->regions[fake->region_count];
+
+	assert(fake->region_count < FAKE_MAX);
+	fake->region_count++;
+	*region = (struct inq_region){.base = base, .size = size, .name = name};
+	region->protection |= protection[0] == 'r' ? INQ_PROT_READ : 0u;
+	region->protection |= protection[1] == 'w' ? INQ_PROT_WRITE : 0u;
+	region->protection |= protection[2] == 'x' ? INQ_PROT_EXEC : 0u;
+	if (region->protection)
+		fake->memory[fake->memory_count++] = (struct inq_range){base, size};
+	return region;
 }
 
-struct inq_target *fake_target_empty(void)
+size_t fake_thread(struct fake_target *fake, uint32_t tid, uint64_t pc, uint64_t sp)
 {
-	return make(&empty_ops);
+	size_t index = fake->thread_count++;
+	struct md_context_amd64 registers = {
+		.context_flags = MD_CONTEXT_AMD64_FULL, .rip = pc, .rsp = sp};
+
+	assert(index < FAKE_MAX);
+	fake->threads[index] =
+		(struct inq_thread){.tid = tid, .has_context = true, .crashed = index == 0};
+	fake->contexts[index].machine = INQ_MACHINE_AMD64;
+	fake->contexts[index].size = sizeof(registers);
+	memcpy(fake->contexts[index].raw, &registers, sizeof(registers));
+	return index;
+}
+
+void fake_poke(struct fake_target *fake, uint64_t address, uint64_t value)
+{
+	assert(fake->word_count < FAKE_MAX);
+	fake->words[fake->word_count++] = (struct fake_word){address, value};
 }

@@ -1,25 +1,49 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * A target made of constants: one crashed thread of an x86-64 process, a page of memory, two modules without files,
- * and names that try everything that a terminal can be told to do.
+ * A target made of what a test says: regions, threads and their registers, a few bytes of memory.
+ *
+ * Memory of readable regions is zero but for what fake_poke() put there; FAKE_HOLE regions are
+ * listed as readable and fail when they are read. Limits are small and asserted.
  */
-#ifndef FAKE_TARGET_H
-#define FAKE_TARGET_H
+#ifndef TESTS_FAKE_TARGET_H
+#define TESTS_FAKE_TARGET_H
 
 #include "target/target.h"
 
-#define FAKE_MEMORY 0x7ffd00001000ull /* 256 bytes: 00 01 02 ... ff */
-#define FAKE_PC 0x401016ull
+enum { FAKE_MAX = 128, FAKE_PAGE = 4096 };
 
-/* OSC 52 sets the clipboard, OSC 0 the title, 0x9b is CSI in one byte, U+202E turns text around. */
-#define HOSTILE_CLIPBOARD "\033]52;c;ZXZpbA==\a"
-#define HOSTILE_TITLE "\033]0;owned\a"
-#define HOSTILE_CSI "\x9b""2J"
-#define HOSTILE_RLO "\xe2\x80\xae"
+struct fake_target {
+	struct inq_target target; /* first */
+	struct inq_region regions[FAKE_MAX];
+	bool holes[FAKE_MAX];
+	struct inq_range memory[FAKE_MAX];
+	size_t region_count, memory_count;
+	struct inq_thread threads[FAKE_MAX];
+	struct inq_context contexts[FAKE_MAX];
+	size_t thread_count;
+	struct fake_word { uint64_t address, value; } words[FAKE_MAX];
+	size_t word_count;
+	struct inq_exception exception; /* tid 0: none */
+	struct inq_context exception_context; /* size 0: none */
+	struct inq_module modules[FAKE_MAX];
+	size_t module_count;
+	bool modules_damaged;
+	struct inq_process process;
+	struct inq_system system;
+	const char *texts[INQ_TEXT_COUNT];
+	const char *warning;
+	unsigned reads; /* calls of read */
+	bool gone;      /* every read fails */
+};
 
-struct inq_target *fake_target_new(void);
+void fake_init(struct fake_target *fake);
 
-/* The same without exception, threads and memory. */
-struct inq_target *fake_target_empty(void);
+/* In ascending order. protection: "r-x"; "---" makes memory that is not readable. */
+struct inq_region *fake_region(struct fake_target *fake, uint64_t base, uint64_t size,
+			       const char *protection, const char *name);
+
+/* A thread with these registers; returns its index. */
+size_t fake_thread(struct fake_target *fake, uint32_t tid, uint64_t pc, uint64_t sp);
+void fake_poke(struct fake_target *fake, uint64_t address, uint64_t value);
 
 #endif

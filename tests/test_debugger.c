@@ -2,7 +2,7 @@
 /* Commands over a target made of constants: what they show, what they refuse, and that nothing hostile gets out. */
 #include "debugger/command.h"
 #include "debugger/show.h"
-#include "fake_target.h"
+#include "showcase_target.h"
 
 #include <criterion/criterion.h>
 
@@ -24,7 +24,7 @@ static void open_target(struct inq_target *target)
 
 static void setup(void)
 {
-	open_target(fake_target_new());
+	open_target(showcase_target_new());
 }
 
 static void teardown(void)
@@ -251,7 +251,7 @@ Test(debugger, needs_a_dump_for_most_commands)
 Test(debugger, lives_with_a_dump_that_has_nothing)
 {
 	teardown();
-	open_target(fake_target_empty());
+	open_target(showcase_target_empty());
 	refuses(".ecxr", INQ_ABSENT, "no exception");
 	refuses("r", INQ_ABSENT, "no threads");
 	refuses("k", INQ_ABSENT, "no threads");
