@@ -4,7 +4,7 @@
 
 #include "engine/session.h"
 #include "engine/signals.h"
-#include "fake_target.h"
+#include "showcase_target.h"
 
 #include <criterion/criterion.h>
 
@@ -194,7 +194,7 @@ Test(session, begins_at_the_crashed_thread_and_goes_where_it_is_told)
 	struct inq_error err = {0};
 	uint64_t value = 0;
 
-	cr_assert_eq(inq_session_new(fake_target_new(), NULL, &session, NULL), INQ_OK);
+	cr_assert_eq(inq_session_new(showcase_target_new(), NULL, &session, NULL), INQ_OK);
 	cr_expect_eq(inq_session_thread(session), 1);
 	cr_expect_eq(inq_session_scope(session), INQ_SCOPE_THREAD);
 	cr_assert_eq(inq_session_set_thread(session, 0, NULL), INQ_OK);
@@ -224,7 +224,7 @@ Test(session, has_no_thread_where_the_dump_has_none)
 	struct inq_event event = {.code = 7};
 	struct inq_stack stack;
 
-	cr_assert_eq(inq_session_new(fake_target_empty(), NULL, &session, NULL), INQ_OK);
+	cr_assert_eq(inq_session_new(showcase_target_empty(), NULL, &session, NULL), INQ_OK);
 	cr_expect_eq(inq_session_thread(session), INQ_NO_THREAD);
 	cr_expect_eq(inq_session_context(session, &context, NULL), INQ_ABSENT);
 	cr_expect_eq(inq_session_use_exception(session, NULL), INQ_ABSENT);
@@ -240,7 +240,7 @@ Test(session, finds_modules_by_both_names)
 	size_t count;
 	const struct inq_module *modules;
 
-	cr_assert_eq(inq_session_new(fake_target_new(), NULL, &session, NULL), INQ_OK);
+	cr_assert_eq(inq_session_new(showcase_target_new(), NULL, &session, NULL), INQ_OK);
 	modules = inq_session_modules(session, &count);
 	cr_assert_eq(count, 2u);
 	cr_expect_eq(inq_session_module_find(session, "app"), &modules[0]);
