@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting the collector and doing what it says.
+ *
+ * Never fork(): a child that shares our memory, on a stack of its own, that does nothing but exec. It works at
+ * the memory limit and copies no page table. CLONE_CHILD_CLEARTID tells when it has exec'd or died without
+ * the unbounded wait of vfork.
+ */
+#include "handler/stub.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#ifndef PR_SET_PTRACER
+#define PR_SET_PTRACER 0x59616d61
+#endif
+
+enum {
+	SLICE_MS = 20,          /* how often the collector's life is looked at */
+	BLIND_SLICE_US = 1000,  /* how often the command is looked at where no event descriptor could be had */
+	CHILD_LIFE_S = 600,     /* a snapshot that nobody ends */
+};
+
+static const char collector[] = INQ_HANDLERDIR "/inquest-collect";
+
+struct launch {
+	const char *arguments[12];
+	char pid[12], record[20], event[12], dump[STUB_DUMP_MAX + 8], directory[STUB_DIRECTORY_MAX + 16];
+	const char *environment[1];
+	int event_fd;
+	long child;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	raw2(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Digits of a number in a base, most significant first; returns the text's start, at the end of the place. */
+static char *digits(char *end, uint64_t value, unsigned base)
+{
+	*--end = '\0';
+	do {
+		*--end = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	return end;
+}
+
+static char *joined(char *to, const char *first, const char *second)
+{
+	size_t length = raw_length(first);
+
+	raw_copy(to, first, length);
+	raw_copy(to + length, second, raw_length(second) + 1);
+	return to;
+}
+
+static void make_arguments(struct launch *launch)
+{
+	const char **next = launch->arguments;
+	char *record = digits(launch->record + sizeof(launch->record), (uint64_t)&stub.record, 16);
+
+	*next++ = collector;
+	*next++ = "-p";
+	*next++ = digits(launch->pid + sizeof(launch->pid), stub.record.pid, 10);
+	*next++ = "-j";
+	*next++ = record;
+	if (launch->event_fd >= 0) {
+		*next++ = "-e";
+		*next++ = digits(launch->event + sizeof(launch->event), (uint64_t)launch->event_fd, 10);
+	}
+	*next++ = joined(launch->dump, "--dump=", stub.dump);
+	if (stub.directory[0])
+		*next++ = joined(launch->directory, "--directory=", stub.directory);
+	*next = NULL;
+	launch->environment[0] = NULL;
+}
+
+/* In the child, on its own stack, in our memory: nothing but system calls. */
+__attribute__((noreturn, used)) static void child_main(struct launch *launch)
+{
+	uint64_t none = 0;
+
+	raw4(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, 8);
+	stub.child_error = (int32_t)-raw3(SYS_execve, collector, launch->arguments, launch->environment);
+	for (;;)
+		raw1(SYS_exit, 127);
+}
+
+static long start_child(struct launch *launch)
+{
+	uint8_t *top = stub.child_stack + sizeof(stub.child_stack);
+	long result;
+	register long r10 __asm__("r10") = (long)&stub.child_running; /* child_tid */
+	register long r8 __asm__("r8") = 0;
+
+	stub.child_error = 0;
+	__atomic_store_n(&stub.child_running, 1, __ATOMIC_RELEASE);
+	/* In the child the call returns on a fresh stack: straight into child_main. No exit signal: the program's
+	 * SIGCHLD handler has nothing to do with this child. */
+	__asm__ volatile("syscall\n"
+			 "test %%rax, %%rax\n"
+			 "jnz 1f\n"
+			 "xor %%ebp, %%ebp\n"
+			 "mov %[launch], %%rdi\n"
+			 "call child_main\n"
+			 "1:\n"
+			 : "=a"(result)
+			 : "a"((long)SYS_clone), "D"((long)(CLONE_VM | CLONE_UNTRACED | CLONE_CHILD_CLEARTID)),
+			   "S"(top), "d"(0l), "r"(r10), "r"(r8), [launch] "b"(launch)
+			 : "rcx", "r11", "memory");
+	if (raw_failed(result))
+		stub.child_running = 0;
+	return result;
+}
+
+/* True while the collector is there. It may have been reaped by another thread: then it is gone as well. */
+static bool lives(long child)
+{
+	siginfo_t info;
+	long result;
+
+	raw_zero(&info, sizeof(info));
+	result = raw6(SYS_waitid, P_PID, child, (long)&info, WEXITED | WNOHANG | WNOWAIT | __WALL, 0, 0);
+	return result == 0 && info.si_pid == 0;
+}
+
+/* Until the child has exec'd, or failed to. */
+static bool exec_done(struct launch *launch, uint64_t end)
+{
+	while (__atomic_load_n(&stub.child_running, __ATOMIC_ACQUIRE)) {
+		struct timespec slice = {.tv_nsec = SLICE_MS * 1000000l};
+
+		/* The kernel wakes it as a shared futex. */
+		raw4(SYS_futex, &stub.child_running, FUTEX_WAIT, 1, &slice);
+		if (now_ms() > end)
+			return false;
+	}
+	return stub.child_error == 0 && lives(launch->child);
+}
+
+/* The next command, or INQ_COMMAND_DIE when the collector is gone or the deadline has passed. */
+static uint32_t next_command(struct launch *launch, uint32_t seen, uint64_t end)
+{
+	for (;;) {
+		struct pollfd event = {.fd = launch->event_fd, .events = POLLIN};
+		struct timespec slice = {.tv_nsec = BLIND_SLICE_US * 1000l};
+		uint32_t command = __atomic_load_n(&stub.record.command, __ATOMIC_ACQUIRE);
+		uint64_t count;
+
+		if (command != seen)
+			return command;
+		if (now_ms() > end || !lives(launch->child))
+			return INQ_COMMAND_DIE;
+		if (launch->event_fd < 0)
+			raw2(SYS_nanosleep, &slice, 0);
+		else if (raw3(SYS_poll, &event, 1, SLICE_MS) > 0)
+			raw3(SYS_read, launch->event_fd, &count, sizeof(count));
+	}
+}
+
+/* The copy-on-write child: the memory as it is now and nothing else. It gives up descriptors (sockets and
+ * locks with them), the session and the working directory, and ends with its collector. */
+__attribute__((noreturn)) static void keep_memory(long collector_pid)
+{
+	raw3(SYS_close_range, 0, ~0u, 0);
+	raw0(SYS_setsid);
+	raw1(SYS_chdir, "/");
+	for (int i = 0; i < CHILD_LIFE_S; i++) {
+		struct timespec second = {.tv_sec = 1};
+
+		if (raw2(SYS_kill, collector_pid, 0) == -ESRCH)
+			break;
+		raw2(SYS_nanosleep, &second, 0);
+	}
+	for (;;)
+		raw1(SYS_exit_group, 0);
+}
+
+static void make_snapshot(struct launch *launch)
+{
+	long child = raw6(SYS_clone, CLONE_UNTRACED, 0, 0, 0, 0, 0);
+
+	if (child == 0)
+		keep_memory(launch->child);
+	__atomic_store_n(&stub.record.snapshot, (int32_t)child, __ATOMIC_RELEASE);
+}
+
+/* Wait for the collector and obey it. */
+static int serve(struct launch *launch, uint64_t end)
+{
+	uint32_t command = INQ_COMMAND_WAIT;
+
+	for (;;) {
+		command = next_command(launch, command, end);
+		if (command == INQ_COMMAND_SNAPSHOT)
+			make_snapshot(launch);
+		else
+			break;
+	}
+	if (__atomic_load_n(&stub.record.command, __ATOMIC_ACQUIRE) != command)
+		return now_ms() > end ? -ETIMEDOUT : -EIO;
+	return -(int)stub.record.status;
+}
+
+int stub_collect(uint32_t tid)
+{
+	struct launch launch;
+	uint64_t end = now_ms() + stub.deadline_ms;
+	int result = -EIO;
+
+	(void)tid;
+	launch.event_fd = (int)raw2(SYS_eventfd2, 0, 0);
+	make_arguments(&launch);
+	launch.child = start_child(&launch);
+	if (raw_failed(launch.child)) {
+		result = (int)launch.child;
+	} else {
+		/* Yama lets only ancestors trace: name the one process that may. Not for a signal that somebody else
+		 * sent (a fault has si_code > 0): no stranger gets us opened. EINVAL without Yama. */
+		const siginfo_t *info = (const siginfo_t *)stub.record.jit.exception_record;
+
+		if (info->si_code > 0 || info->si_pid == (pid_t)stub.record.pid || stub.record.reason)
+			raw6(SYS_prctl, PR_SET_PTRACER, launch.child, 0, 0, 0, 0);
+		if (exec_done(&launch, end))
+			result = serve(&launch, end);
+		else
+			result = stub.child_error ? -stub.child_error : -ETIMEDOUT;
+	}
+	if (launch.event_fd >= 0)
+		raw1(SYS_close, launch.event_fd);
+	if (stub.record.reason == INQ_REASON_ON_DEMAND && !raw_failed(launch.child)) {
+		/* No zombie stays behind; it ends by itself soon after its last word. */
+		raw4(SYS_wait4, launch.child, 0, __WALL, 0);
+	}
+	return result;
+}
