@@ -136,7 +136,7 @@ STUB_PUBLIC int inquest_install(const struct inquest_options *wanted)
 	return install(wanted->dump, wanted->directory, wanted->deadline_ms);
 }
 
-STUB_PUBLIC int inquest_uninstall(void)
+static int uninstall(void)
 {
 	if (!stub.installed)
 		return -ENOENT;
@@ -144,6 +144,11 @@ STUB_PUBLIC int inquest_uninstall(void)
 		stub_disarm(i);
 	stub.installed = 0;
 	return 0;
+}
+
+STUB_PUBLIC int inquest_uninstall(void)
+{
+	return uninstall();
 }
 
 /* --- annotations --------------------------------------------------------------------------------- */
@@ -270,5 +275,5 @@ __attribute__((constructor)) static void at_load(int argc, char **argv, char **e
 /* Unloaded with its library, the handlers must not stay behind. */
 __attribute__((destructor)) static void at_unload(void)
 {
-	inquest_uninstall();
+	uninstall();
 }
