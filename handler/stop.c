@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "handler/stop.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	PASSES_MAX = 64,         /* a process that makes threads faster than we list them is given up on */
+	WAIT_SLICE_US = 100,
+	SMALL_FILE = 4096,
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* A small file below task/TID, NUL-terminated; -1 and "" if it is gone. */
+static ssize_t read_small(int task_fd, uint32_t tid, const char *name, char to[SMALL_FILE])
+{
+	char path[64];
+	ssize_t size;
+	int fd;
+
+	snprintf(path, sizeof(path), "%u/%s", tid, name);
+	to[0] = '\0';
+	fd = openat(task_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	size = read(fd, to, SMALL_FILE - 1);
+	close(fd);
+	to[size > 0 ? size : 0] = '\0';
+	return size;
+}
+
+/* comm ends at its last newline; a name may hold newlines itself. */
+static void take_comm(int task_fd, struct inq_stopped_thread *thread)
+{
+	char text[SMALL_FILE];
+	ssize_t size = read_small(task_fd, thread->tid, "comm", text);
+
+	if (size > 0 && text[size - 1] == '\n')
+		size--;
+	if (size > 0)
+		memcpy(thread->comm, text, (size_t)size < 15 ? (size_t)size : 15);
+}
+
+/* TracerPid of status: it stands after the name, whose newlines the kernel escapes. */
+static uint32_t tracer_of(int task_fd, uint32_t tid)
+{
+	char text[SMALL_FILE];
+	const char *line;
+
+	if (read_small(task_fd, tid, "status", text) <= 0)
+		return 0;
+	line = strstr(text, "\nTracerPid:\t");
+	return line ? (uint32_t)strtoul(line + 12, NULL, 10) : 0;
+}
+
+/* "NR ARG0..ARG5 SP PC" or "running": where a thread that is not ours to trace waits. */
+static void take_approximate(int task_fd, struct inq_stopped_thread *thread)
+{
+	const struct inq_register *pc, *sp;
+	char text[SMALL_FILE];
+	unsigned long long sp_value, pc_value;
+	char *last, *before;
+
+	if (read_small(task_fd, thread->tid, "syscall", text) <= 0)
+		return;
+	last = strrchr(text, ' ');
+	if (!last)
+		return;
+	*last = '\0';
+	before = strrchr(text, ' ');
+	if (!before)
+		return;
+	pc_value = strtoull(last + 1, NULL, 16);
+	sp_value = strtoull(before + 1, NULL, 16);
+	memset(&thread->context, 0, sizeof(thread->context));
+	thread->context.machine = INQ_MACHINE_AMD64;
+	thread->context.size = inq_machine_info(INQ_MACHINE_AMD64)->context_size;
+	pc = inq_register_find(INQ_MACHINE_AMD64, "rip", NULL, NULL);
+	sp = inq_register_find(INQ_MACHINE_AMD64, "rsp", NULL, NULL);
+	thread->approximate = inq_context_set(&thread->context, pc, pc_value) &&
+			      inq_context_set(&thread->context, sp, sp_value);
+}
+
+static struct inq_stopped_thread *find(const struct inq_stopped *stopped, uint32_t tid)
+{
+	for (size_t i = stopped->count; i > 0; i--) {
+		if (stopped->threads[i - 1].tid == tid)
+			return &stopped->threads[i - 1];
+	}
+	return NULL;
+}
+
+static struct inq_stopped_thread *add(struct inq_stopped *stopped, uint32_t tid)
+{
+	struct inq_stopped_thread *thread;
+
+	if (stopped->count == stopped->capacity) {
+		size_t capacity = stopped->capacity ? stopped->capacity * 2 : 16;
+		void *threads = reallocarray(stopped->threads, capacity, sizeof(*thread));
+
+		if (!threads)
+			return NULL;
+		stopped->threads = threads;
+		stopped->capacity = capacity;
+	}
+	thread = &stopped->threads[stopped->count++];
+	*thread = (struct inq_stopped_thread){.tid = tid};
+	return thread;
+}
+
+static void seize(struct inq_stopped_thread *thread, int task_fd)
+{
+	if (ptrace(PTRACE_SEIZE, thread->tid, NULL, NULL) == 0) {
+		thread->seized = true;
+		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
+	} else if (errno == EPERM) {
+		thread->tracer = tracer_of(task_fd, thread->tid);
+	}
+}
+
+/* One look at the list: threads not seen before are seized. The number of new ones, or -1. */
+static long pass(struct inq_stopped *stopped, DIR *list, int task_fd, uint32_t spare, struct inq_error *err)
+{
+	struct dirent *entry;
+	long fresh = 0;
+
+	rewinddir(list);
+	while ((entry = readdir(list))) {
+		uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
+		struct inq_stopped_thread *thread;
+
+		/* Lists come in ascending order mostly, so that the search from the end is short on the first pass. */
+		if (tid == 0 || find(stopped, tid))
+			continue;
+		if (stopped->count >= INQ_STOP_MAX_THREADS) {
+			inq_fail(err, INQ_LIMIT, "process %u: more than %d threads", stopped->pid,
+				 INQ_STOP_MAX_THREADS);
+			return -1;
+		}
+		thread = add(stopped, tid);
+		if (!thread) {
+			inq_fail(err, INQ_NO_MEMORY, "process %u: no memory for its threads", stopped->pid);
+			return -1;
+		}
+		fresh++;
+		if (tid != spare)
+			seize(thread, task_fd);
+	}
+	return fresh;
+}
+
+/* What a wait status says of a thread that we trace. */
+static void note_status(struct inq_stopped_thread *thread, int status)
+{
+	if (!WIFSTOPPED(status)) {
+		thread->seized = false; /* gone */
+		return;
+	}
+	thread->stopped = true;
+	/* A stop by PTRACE_INTERRUPT or a group-stop is an event; anything else is a signal on its way. */
+	if (status >> 16 == 0)
+		thread->pending_signal = WSTOPSIG(status);
+}
+
+static bool wait_one(struct inq_stopped_thread *thread)
+{
+	int status;
+	pid_t result = waitpid((pid_t)thread->tid, &status, __WALL | WNOHANG);
+
+	if (result == (pid_t)thread->tid)
+		note_status(thread, status);
+	else if (result < 0 && errno == ECHILD)
+		thread->seized = false;
+	return thread->stopped || !thread->seized;
+}
+
+/* Until all that we seized have stopped, or the deadline. The rest are in a sleep that nothing interrupts. */
+static void wait_all(struct inq_stopped *stopped, size_t from, uint64_t end)
+{
+	size_t left;
+
+	do {
+		left = 0;
+		for (size_t i = from; i < stopped->count; i++) {
+			struct inq_stopped_thread *thread = &stopped->threads[i];
+
+			if (thread->seized && !thread->stopped && !wait_one(thread))
+				left++;
+		}
+		if (left)
+			usleep(WAIT_SLICE_US);
+	} while (left && now_ms() < end);
+	stopped->not_stopped += left;
+}
+
+bool inq_stop_registers(uint32_t tid, struct inq_context *ret, uint64_t *ret_tls)
+{
+	struct user_regs_struct regs;
+	struct user_fpregs_struct fp;
+	struct iovec regs_vector = {&regs, sizeof(regs)}, fp_vector = {&fp, sizeof(fp)};
+	bool has_fp;
+
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)(long)NT_PRSTATUS, &regs_vector) < 0)
+		return false;
+	has_fp = ptrace(PTRACE_GETREGSET, tid, (void *)(long)NT_PRFPREG, &fp_vector) == 0;
+	return inq_context_from_prstatus(INQ_MACHINE_AMD64, &regs, regs_vector.iov_len, has_fp ? &fp : NULL,
+					 has_fp ? fp_vector.iov_len : 0, ret, ret_tls);
+}
+
+static void take(struct inq_stopped *stopped, int task_fd)
+{
+	for (size_t i = 0; i < stopped->count; i++) {
+		struct inq_stopped_thread *thread = &stopped->threads[i];
+
+		take_comm(task_fd, thread);
+		if (thread->stopped)
+			thread->has_context = inq_stop_registers(thread->tid, &thread->context, &thread->tls);
+		if (!thread->has_context)
+			take_approximate(task_fd, thread);
+	}
+}
+
+enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsigned deadline_ms,
+				 struct inq_stopped *ret, struct inq_error *err)
+{
+	uint64_t end = now_ms() + deadline_ms;
+	enum inq_status status = INQ_OK;
+	int copy;
+	DIR *list;
+
+	*ret = (struct inq_stopped){.pid = pid};
+	copy = openat(task_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	list = copy < 0 ? NULL : fdopendir(copy);
+	if (!list) {
+		if (copy >= 0)
+			close(copy);
+		return errno == ENOENT || errno == ESRCH ? inq_fail(err, INQ_ABSENT, "process %u: gone", pid)
+							  : inq_fail_os(err, "process %u: its threads", pid);
+	}
+	for (int i = 0; i < PASSES_MAX; i++) {
+		size_t before = ret->count;
+		long fresh = pass(ret, list, task_fd, spare, err);
+
+		if (fresh < 0)
+			status = err ? err->status : INQ_NO_MEMORY;
+		if (fresh <= 0)
+			break;
+		wait_all(ret, before, end);
+	}
+	closedir(list);
+	if (status)
+		return status;
+	if (ret->count == 0)
+		return inq_fail(err, INQ_ABSENT, "process %u: gone", pid);
+	take(ret, task_fd);
+	for (size_t i = 0; i < ret->count; i++) {
+		if (ret->threads[i].seized || ret->threads[i].tid == spare)
+			return INQ_OK;
+	}
+	return inq_fail(err, INQ_DENIED, "process %u: may not be traced%s", pid,
+			ret->threads[0].tracer ? ": another tracer has it" : "");
+}
+
+void inq_stop_resume(struct inq_stopped *stopped)
+{
+	for (size_t i = 0; i < stopped->count; i++) {
+		struct inq_stopped_thread *thread = &stopped->threads[i];
+
+		if (thread->seized)
+			ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(long)thread->pending_signal);
+		thread->seized = false;
+		thread->stopped = false;
+	}
+}
+
+void inq_stop_done(struct inq_stopped *stopped)
+{
+	if (!stopped)
+		return;
+	free(stopped->threads);
+	*stopped = (struct inq_stopped){0};
+}
