@@ -100,13 +100,30 @@ static void take_approximate(int task_fd, struct inq_stopped_thread *thread)
 			      inq_context_set(&thread->context, sp, sp_value);
 }
 
-static struct inq_stopped_thread *find(const struct inq_stopped *stopped, uint32_t tid)
+/* The kernel lists threads in the order of their making: ascending until ids wrap around. While they do, the
+ * array is sorted and the search short. */
+static bool is_known(const struct inq_stopped *stopped, uint32_t tid)
 {
-	for (size_t i = stopped->count; i > 0; i--) {
-		if (stopped->threads[i - 1].tid == tid)
-			return &stopped->threads[i - 1];
+	size_t low = 0, high = stopped->count;
+
+	if (!stopped->count)
+		return false;
+	if (!stopped->ascending) {
+		for (size_t i = 0; i < stopped->count; i++) {
+			if (stopped->threads[i].tid == tid)
+				return true;
+		}
+		return false;
 	}
-	return NULL;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (stopped->threads[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < stopped->count && stopped->threads[low].tid == tid;
 }
 
 static struct inq_stopped_thread *add(struct inq_stopped *stopped, uint32_t tid)
@@ -122,6 +139,8 @@ static struct inq_stopped_thread *add(struct inq_stopped *stopped, uint32_t tid)
 		stopped->threads = threads;
 		stopped->capacity = capacity;
 	}
+	if (stopped->count && stopped->threads[stopped->count - 1].tid > tid)
+		stopped->ascending = false;
 	thread = &stopped->threads[stopped->count++];
 	*thread = (struct inq_stopped_thread){.tid = tid};
 	return thread;
@@ -148,8 +167,7 @@ static long pass(struct inq_stopped *stopped, DIR *list, int task_fd, uint32_t s
 		uint32_t tid = (uint32_t)strtoul(entry->d_name, NULL, 10);
 		struct inq_stopped_thread *thread;
 
-		/* Lists come in ascending order mostly, so that the search from the end is short on the first pass. */
-		if (tid == 0 || find(stopped, tid))
+		if (tid == 0 || is_known(stopped, tid))
 			continue;
 		if (stopped->count >= INQ_STOP_MAX_THREADS) {
 			inq_fail(err, INQ_LIMIT, "process %u: more than %d threads", stopped->pid,
@@ -247,7 +265,7 @@ enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsi
 	int copy;
 	DIR *list;
 
-	*ret = (struct inq_stopped){.pid = pid};
+	*ret = (struct inq_stopped){.pid = pid, .ascending = true};
 	copy = openat(task_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	list = copy < 0 ? NULL : fdopendir(copy);
 	if (!list) {

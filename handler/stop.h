@@ -39,6 +39,7 @@ struct inq_stopped {
 	uint32_t pid;
 	struct inq_stopped_thread *threads;
 	size_t count, capacity;
+	bool ascending;          /* threads are sorted by tid */
 	size_t not_stopped;      /* threads that had not stopped by the deadline */
 };
 
