@@ -9,7 +9,7 @@
 #ifndef INQ_HANDLER_STUB_H
 #define INQ_HANDLER_STUB_H
 
-#include "handler/record.h"
+#include "target/record.h"
 #include "handler/stub_raw.h"
 
 #include <signal.h>

@@ -7,8 +7,8 @@
  * hostile: sizes are constants of this header, addresses are only ever addresses in that process, counts are
  * capped here.
  */
-#ifndef INQ_HANDLER_RECORD_H
-#define INQ_HANDLER_RECORD_H
+#ifndef INQ_TARGET_RECORD_H
+#define INQ_TARGET_RECORD_H
 
 #include <stddef.h>
 #include <stdint.h>

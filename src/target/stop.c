@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "handler/stop.h"
+#include "target/stop.h"
 
 #include <dirent.h>
 #include <elf.h>

@@ -10,8 +10,8 @@
  * One caller at a time; the calling thread becomes the tracer and must be the one that resumes. Not
  * async-signal-safe.
  */
-#ifndef INQ_HANDLER_STOP_H
-#define INQ_HANDLER_STOP_H
+#ifndef INQ_TARGET_STOP_H
+#define INQ_TARGET_STOP_H
 
 #include "support/error.h"
 #include "target/machine.h"
