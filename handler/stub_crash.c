@@ -5,6 +5,7 @@
  * Runs in a process that may be ruined: no C library, no thread-local storage, no lock but one word.
  */
 #include "handler/stub.h"
+#include "handler/inquest-stub.h"
 
 #include <errno.h>
 #include <linux/futex.h>

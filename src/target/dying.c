@@ -210,6 +210,10 @@ static enum inq_status make_exception(struct inq_dying *dying, struct inq_error 
 	enum inq_status status;
 	uint64_t pc = 0;
 
+	if (dying->has_jit) {
+		dying->exception = dying->jit.exception;
+		return INQ_OK;
+	}
 	if (dying_context(&dying->target, 0, &context, NULL) == INQ_OK)
 		pc = inq_context_pc(&context);
 	status = inq_core_exception(&dying->core.notes, pc, &dying->exception, err);
@@ -482,6 +486,34 @@ static enum inq_status dying_text(struct inq_target *target, enum inq_text_kind 
 	return status == INQ_OK ? INQ_OK : inq_fail(err, status, "not acquired");
 }
 
+/* --- what the program told ----------------------------------------------------------------------- */
+
+static enum inq_status dying_unloaded(struct inq_target *target, const struct inq_module **ret, size_t *ret_count,
+				      struct inq_error *err)
+{
+	struct inq_dying *dying = self(target);
+	enum inq_status status = inq_dying_told_make(dying, err);
+
+	if (status != INQ_OK)
+		return status;
+	*ret = dying->unloaded;
+	*ret_count = dying->unloaded_count;
+	return INQ_OK;
+}
+
+static enum inq_status dying_annotations(struct inq_target *target, const struct inq_annotation **ret,
+					 size_t *ret_count, struct inq_error *err)
+{
+	struct inq_dying *dying = self(target);
+	enum inq_status status = inq_dying_told_make(dying, err);
+
+	if (status != INQ_OK)
+		return status;
+	*ret = dying->annotations;
+	*ret_count = dying->annotation_count;
+	return INQ_OK;
+}
+
 static enum inq_status dying_warning(struct inq_target *target, size_t index, const char **ret)
 {
 	const struct inq_buffer *warnings = &self(target)->warnings;
@@ -510,6 +542,10 @@ static void dying_free(struct inq_target *target)
 	inq_dying_core_done(&dying->core);
 	free(dying->threads);
 	free(dying->readable);
+	free(dying->annotation_texts);
+	free(dying->annotations);
+	free(dying->unloaded_texts);
+	free(dying->unloaded);
 	struct inq_buffer *buffers[] = {
 		&dying->cpuinfo.bytes, &dying->os_release.bytes, &dying->release, &dying->version,
 		&dying->distribution, &dying->executable, &dying->arguments, &dying->warnings,
@@ -533,6 +569,8 @@ static const struct inq_target_ops dying_ops = {
 	.exception_context = dying_exception_context,
 	.text = dying_text,
 	.link_map = dying_link_map,
+	.unloaded = dying_unloaded,
+	.annotations = dying_annotations,
 	.warning = dying_warning,
 	.free = dying_free,
 };
@@ -548,7 +586,10 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 	dying->source = *source;
 	snprintf(dying->name, sizeof(dying->name), "process %u", (unsigned)source->pid);
 	dying->target = (struct inq_target){.ops = &dying_ops, .name = dying->name};
-	status = inq_dying_core_read(source->core_fd, &dying->core, err);
+	if (source->stopped)
+		status = inq_dying_stopped_make(dying, err);
+	else
+		status = inq_dying_core_read(source->core_fd, &dying->core, err);
 	if (status == INQ_OK)
 		status = inq_dying_threads_make(dying, err);
 	if (status != INQ_OK) {
@@ -557,6 +598,8 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 	}
 	if (dying->core.problem[0])
 		inq_dying_warn(dying, "%s", dying->core.problem);
+	if (source->record)
+		inq_dying_record_read(dying);
 	*ret = &dying->target;
 	return INQ_OK;
 }

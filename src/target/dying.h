@@ -70,6 +70,14 @@ struct inq_dying_thread {
 	char comm[16];   /* raw bytes of task/TID/comm, NUL for the newline; "" unknown */
 };
 
+/* A thread that was stopped, not piped: its registers by ptrace (target/stop.h). */
+struct inq_dying_stopped {
+	uint32_t tid;
+	bool has_context;
+	uint64_t tls;
+	struct inq_context context;
+};
+
 /* All borrowed: descriptors and memory stay the caller's and must outlive the target. */
 struct inq_dying_source {
 	int core_fd;       /* the pipe with the core, nothing read from it yet; -1 none */
@@ -80,6 +88,11 @@ struct inq_dying_source {
 	struct inq_dying_bytes texts[INQ_DYING_TEXT_COUNT];
 	const struct inq_dying_thread *threads;
 	size_t thread_count;
+	/* Where there is no pipe (core_fd -1): the registers of threads that were stopped, the crashed one among
+	 * them or not, and the stub's record, which has the crash's registers and signal (0: none). */
+	const struct inq_dying_stopped *stopped;
+	size_t stopped_count;
+	uint64_t record;
 	const struct utsname *kernel; /* uname(2); NULL unknown */
 	const char *executable;       /* where /proc/PID/exe leads, raw, " (deleted)" included;
 				       * NULL unknown */

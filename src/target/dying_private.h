@@ -6,6 +6,7 @@
 #include "support/buffer.h"
 #include "target/dying.h"
 #include "target/dying_core.h"
+#include "target/jit.h"
 #include "target/link_map.h"
 #include "target/modules.h"
 #include "target/proc_maps.h"
@@ -56,6 +57,16 @@ struct inq_dying {
 	struct inq_process process;
 	struct inq_exception exception;
 	struct inq_buffer warnings;    /* NUL-separated */
+
+	bool has_jit;                  /* the stub's record was read */
+	struct inq_jit jit;
+	struct inq_dying_once told_once;
+	struct inq_record_annotation *annotation_texts;
+	struct inq_annotation *annotations;
+	size_t annotation_count;
+	struct inq_record_unloaded *unloaded_texts;
+	struct inq_module *unloaded;
+	size_t unloaded_count;
 };
 
 /* Say something to the person who opens the dump. */
@@ -64,6 +75,12 @@ void inq_dying_warn(struct inq_dying *dying, const char *format, ...)
 
 /* dying_threads.c: the thread list; called once at the opening. */
 enum inq_status inq_dying_threads_make(struct inq_dying *dying, struct inq_error *err);
+
+/* dying_stopped.c: threads that were stopped instead of piped, as if the pipe had told of them; the stub's record;
+ * and what that has to tell, read while the process is still there. */
+enum inq_status inq_dying_stopped_make(struct inq_dying *dying, struct inq_error *err);
+void inq_dying_record_read(struct inq_dying *dying);
+enum inq_status inq_dying_told_make(struct inq_dying *dying, struct inq_error *err);
 
 /* dying_regions.c: regions and what may be read. */
 enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error *err);

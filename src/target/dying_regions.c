@@ -260,7 +260,8 @@ enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error
 		status = regions_from_core(dying, err);
 	if (status == INQ_OK && (verdicts = calloc(dying->maps.count + 1, 1))) {
 		judge_all(dying, verdicts, &ask);
-		if (ask)
+		/* Without program headers nothing else can tell. */
+		if (ask || dying->source.stopped)
 			ask_smaps(dying, verdicts);
 		status = collect_readable(dying, verdicts, err);
 		free(verdicts);

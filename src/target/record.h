@@ -23,7 +23,7 @@ enum {
 	INQ_RECORD_ANNOTATIONS = 64,
 	INQ_RECORD_KEY = 32,
 	INQ_RECORD_VALUE = 224,
-	INQ_RECORD_STACKS = 64 * 1024,  /* alternate stacks that the table can name */
+	INQ_RECORD_SAFE = 1,            /* flag of an annotation: holds no secret */
 };
 
 /* minwinbase.h, JIT_DEBUG_INFO: 40 bytes. */

@@ -75,6 +75,18 @@ enum inq_status inq_target_link_map(struct inq_target *target, const struct inq_
 	return FORWARD(target, link_map, "list of the loader", err, target, ret);
 }
 
+enum inq_status inq_target_unloaded(struct inq_target *target, const struct inq_module **ret, size_t *ret_count,
+				    struct inq_error *err)
+{
+	return FORWARD(target, unloaded, "unloaded modules", err, target, ret, ret_count);
+}
+
+enum inq_status inq_target_annotations(struct inq_target *target, const struct inq_annotation **ret,
+				       size_t *ret_count, struct inq_error *err)
+{
+	return FORWARD(target, annotations, "annotations", err, target, ret, ret_count);
+}
+
 enum inq_status inq_target_warning(struct inq_target *target, size_t index, const char **ret)
 {
 	return target->ops->warning ? target->ops->warning(target, index, ret) : INQ_ABSENT;

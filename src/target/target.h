@@ -174,6 +174,12 @@ struct inq_link_map {
 	size_t count;
 };
 
+/* What the program itself wished to say (inquest_annotate(), Crashpad's simple annotations). */
+struct inq_annotation {
+	const char *key, *value;     /* raw bytes */
+	bool safe;                   /* said to hold no secret */
+};
+
 /**
  * The operations of one kind of target. NULL means INQ_ABSENT. `self` is the target's own structure, which
  * begins with a struct inq_target. Arrays as said above.
@@ -206,6 +212,11 @@ struct inq_target_ops {
 				size_t *ret_size, struct inq_error *err);
 	enum inq_status (*link_map)(struct inq_target *self, const struct inq_link_map **ret,
 				    struct inq_error *err);
+	/* What was unloaded before, oldest first; `unloaded` is set in each. */
+	enum inq_status (*unloaded)(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
+				    struct inq_error *err);
+	enum inq_status (*annotations)(struct inq_target *self, const struct inq_annotation **ret,
+				       size_t *ret_count, struct inq_error *err);
 	/* What is damaged or missing, in words, for the person who opens it; INQ_ABSENT past the last. */
 	enum inq_status (*warning)(struct inq_target *self, size_t index, const char **ret);
 	void (*free)(struct inq_target *self);
@@ -238,6 +249,10 @@ enum inq_status inq_target_text(struct inq_target *target, enum inq_text_kind ki
 				size_t *ret_size, struct inq_error *err);
 enum inq_status inq_target_link_map(struct inq_target *target, const struct inq_link_map **ret,
 				    struct inq_error *err);
+enum inq_status inq_target_unloaded(struct inq_target *target, const struct inq_module **ret, size_t *ret_count,
+				    struct inq_error *err);
+enum inq_status inq_target_annotations(struct inq_target *target, const struct inq_annotation **ret,
+				       size_t *ret_count, struct inq_error *err);
 enum inq_status inq_target_warning(struct inq_target *target, size_t index, const char **ret);
 void inq_target_free(struct inq_target *target); /* accepts NULL */
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A process that waits in the stub's handler instead of the kernel's coredump: its threads were stopped one by
+ * one, and what the pipe would have told comes from ptrace and from the record in its own memory.
+ */
+#include "config.h"
+
+#include "target/dying_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void add_thread(struct inq_dying *dying, const struct inq_dying_stopped *stopped)
+{
+	struct inq_dying_registers *registers =
+		inq_buffer_extend(&dying->core.threads, sizeof(struct inq_dying_registers));
+
+	if (!registers)
+		return;
+	registers->tid = stopped->tid;
+	registers->tls = stopped->tls;
+	registers->has_context = stopped->has_context;
+	memcpy(registers->raw, stopped->context.raw, sizeof(registers->raw));
+}
+
+/* The thread that the record names, if it is one of those that were stopped; 0 if not. */
+static uint32_t crashed_thread(struct inq_dying *dying)
+{
+	const struct inq_dying_source *source = &dying->source;
+	struct inq_jit_debug_info info;
+
+	if (!source->record ||
+	    inq_target_read_all(&dying->target, source->record, &info, sizeof(info), NULL) != INQ_OK)
+		return 0;
+	for (size_t i = 0; i < source->stopped_count; i++) {
+		if (source->stopped[i].tid == info.thread_id)
+			return info.thread_id;
+	}
+	return 0;
+}
+
+enum inq_status inq_dying_stopped_make(struct inq_dying *dying, struct inq_error *err)
+{
+	const struct inq_dying_source *source = &dying->source;
+	const struct inq_machine_info *machine = inq_machine_info(INQ_MACHINE_AMD64);
+	uint32_t crashed;
+
+	dying->core.machine = INQ_MACHINE_AMD64;
+	dying->core.pointer_size = machine->pointer_size;
+	dying->core.context_size = machine->context_size;
+	crashed = crashed_thread(dying);
+	if (crashed)
+		dying->source.tid = crashed;
+	/* The crashed one first, as in a core. */
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < source->stopped_count; i++) {
+			if ((source->stopped[i].tid == dying->source.tid) == (pass == 0))
+				add_thread(dying, &source->stopped[i]);
+		}
+	}
+	return inq_buffer_ok(&dying->core.threads) ? INQ_OK
+						   : inq_fail(err, INQ_NO_MEMORY, "threads: out of memory");
+}
+
+void inq_dying_record_read(struct inq_dying *dying)
+{
+	struct inq_error error;
+	struct inq_dying_registers *first;
+
+	if (inq_jit_read(&dying->target, dying->source.record, &dying->jit, &error) != INQ_OK) {
+		inq_dying_warn(dying, "the stub's %s", error.text);
+		return;
+	}
+	dying->has_jit = true;
+	if (!inq_dying_core_thread_count(&dying->core))
+		return;
+	/* The thread itself stands in the handler; what it did before is what is wanted. */
+	first = (struct inq_dying_registers *)(void *)dying->core.threads.data;
+	if (first->tid == dying->jit.exception.tid) {
+		first->has_context = true;
+		memcpy(first->raw, dying->jit.context.raw, sizeof(first->raw));
+		dying->threads[0].has_context = true;
+	}
+}
+
+static enum inq_status make_annotations(struct inq_dying *dying)
+{
+	size_t capacity = INQ_RECORD_ANNOTATIONS;
+
+	dying->annotation_texts = calloc(capacity, sizeof(*dying->annotation_texts));
+	dying->annotations = calloc(capacity, sizeof(*dying->annotations));
+	if (!dying->annotation_texts || !dying->annotations)
+		return INQ_NO_MEMORY;
+	for (size_t i = 0; i < capacity; i++) {
+		struct inq_record_annotation *text = &dying->annotation_texts[dying->annotation_count];
+
+		if (inq_jit_annotation(&dying->target, &dying->jit, i, text, NULL) != INQ_OK)
+			continue;
+		dying->annotations[dying->annotation_count++] = (struct inq_annotation){
+			.key = text->key,
+			.value = text->value,
+			.safe = text->flags & INQ_RECORD_SAFE,
+		};
+	}
+	return INQ_OK;
+}
+
+static enum inq_status make_unloaded(struct inq_dying *dying)
+{
+	size_t capacity = INQ_RECORD_UNLOADED;
+
+	dying->unloaded_texts = calloc(capacity, sizeof(*dying->unloaded_texts));
+	dying->unloaded = calloc(capacity, sizeof(*dying->unloaded));
+	if (!dying->unloaded_texts || !dying->unloaded)
+		return INQ_NO_MEMORY;
+	for (size_t i = 0; i < capacity; i++) {
+		struct inq_record_unloaded *text = &dying->unloaded_texts[dying->unloaded_count];
+		struct inq_module *module = &dying->unloaded[dying->unloaded_count];
+
+		if (inq_jit_unloaded(&dying->target, &dying->jit, i, text, NULL) != INQ_OK)
+			continue;
+		dying->unloaded_count++;
+		*module = (struct inq_module){
+			.base = text->base,
+			.size = text->size,
+			.path = text->name,
+			.debug_file = "",
+			.debug_kind = text->build_id_size ? INQ_DEBUG_BUILD_ID : INQ_DEBUG_NONE,
+			.id_size = (uint8_t)text->build_id_size,
+			.unloaded = true,
+		};
+		memcpy(module->id, text->build_id, text->build_id_size);
+	}
+	return INQ_OK;
+}
+
+enum inq_status inq_dying_told_make(struct inq_dying *dying, struct inq_error *err)
+{
+	if (!dying->has_jit || !dying->jit.extended)
+		return inq_fail(err, INQ_ABSENT, "no record of the stub");
+	if (!dying->told_once.done) {
+		dying->told_once.done = true;
+		dying->told_once.status = make_annotations(dying);
+		if (dying->told_once.status == INQ_OK)
+			dying->told_once.status = make_unloaded(dying);
+	}
+	if (dying->told_once.status != INQ_OK)
+		return inq_fail(err, dying->told_once.status, "annotations: out of memory");
+	return INQ_OK;
+}
