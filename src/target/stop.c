@@ -91,9 +91,7 @@ static void take_approximate(int task_fd, struct inq_stopped_thread *thread)
 		return;
 	pc_value = strtoull(last + 1, NULL, 16);
 	sp_value = strtoull(before + 1, NULL, 16);
-	memset(&thread->context, 0, sizeof(thread->context));
-	thread->context.machine = INQ_MACHINE_AMD64;
-	thread->context.size = inq_machine_info(INQ_MACHINE_AMD64)->context_size;
+	inq_context_init(INQ_MACHINE_AMD64, &thread->context);
 	pc = inq_register_find(INQ_MACHINE_AMD64, "rip", NULL, NULL);
 	sp = inq_register_find(INQ_MACHINE_AMD64, "rsp", NULL, NULL);
 	thread->approximate = inq_context_set(&thread->context, pc, pc_value) &&
