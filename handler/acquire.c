@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -122,6 +123,49 @@ void inq_identity_open(const struct inq_core_args *args, struct inq_identity *re
 		return;
 	}
 	ret->files = open_files(ret, args);
+}
+
+/* The first thread that still has the process's memory. */
+static int living_thread(int proc)
+{
+	_Alignas(struct dirent64) char buffer[4096];
+	int tasks = open_at(proc, "task", O_RDONLY | O_DIRECTORY), found = -1;
+	ssize_t size;
+
+	while (found < 0 && (size = getdents64(tasks, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t at = 0; found < 0 && at < size;) {
+			const struct dirent64 *entry = (const void *)(buffer + at);
+			char name[32], link[8];
+
+			snprintf(name, sizeof(name), "%.16s/exe", entry->d_name);
+			if (entry->d_name[0] != '.' && readlinkat(tasks, name, link, sizeof(link)) >= 0)
+				found = open_at(tasks, entry->d_name, O_PATH | O_DIRECTORY);
+			at += entry->d_reclen;
+		}
+	}
+	if (tasks >= 0)
+		close(tasks);
+	return found;
+}
+
+void inq_identity_of_parent(struct inq_identity *ret)
+{
+	pid_t parent = getppid();
+	char path[32], link[8];
+
+	*ret = (struct inq_identity){.pidfd = -1, .proc = -1, .files = -1, .pid = (uint32_t)parent};
+	if (parent <= 1)
+		return;
+	ret->pidfd = (int)syscall(SYS_pidfd_open, parent, 0);
+	snprintf(path, sizeof(path), "/proc/%d", (int)parent);
+	ret->proc = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* Still our parent: neither number was used again in between. */
+	ret->shown = ret->proc >= 0 && getppid() == parent;
+	if (!ret->shown)
+		return;
+	ret->files = readlinkat(ret->proc, "exe", link, sizeof(link)) >= 0 ? ret->proc : living_thread(ret->proc);
+	if (ret->files < 0)
+		ret->files = ret->proc;
 }
 
 bool inq_identity_still(const struct inq_identity *identity)

@@ -37,6 +37,10 @@ struct inq_identity {
 /* Open and show. Never fails: what is not shown has descriptors of -1, so that nothing of it is read. */
 void inq_identity_open(const struct inq_core_args *args, struct inq_identity *ret);
 
+/* The same for a process that is our parent: its id is the kernel's word, asked before and after it was opened.
+ * Takes no arguments' word for it. `shown` only if it was our parent all the time. */
+void inq_identity_of_parent(struct inq_identity *ret);
+
 /* Is it still that process, and has it not been reaped? */
 bool inq_identity_still(const struct inq_identity *identity);
 

@@ -107,7 +107,7 @@ static int is_down(const struct inq_confinement *confinement)
 		if (uids[i] != confinement->uid || gids[i] != confinement->gid)
 			return 0;
 	}
-	if (getgroups(0, NULL) || syscall(SYS_capget, &header, caps))
+	if ((!confinement->own_ids && getgroups(0, NULL)) || syscall(SYS_capget, &header, caps))
 		return 0;
 	for (int i = 0; i < 2; i++) {
 		if (caps[i].effective | caps[i].permitted | caps[i].inheritable)
@@ -134,8 +134,14 @@ static int set_limits(const struct inq_confinement *confinement)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct rlimit limit = {rows[i].limit, rows[i].limit};
+		struct rlimit limit;
 
+		/* Never up: what was lower already stays so. */
+		if (getrlimit(rows[i].resource, &limit))
+			return -1;
+		if (limit.rlim_max > rows[i].limit)
+			limit.rlim_max = rows[i].limit;
+		limit.rlim_cur = limit.rlim_max;
 		if (setrlimit(rows[i].resource, &limit))
 			return -1;
 	}
@@ -180,9 +186,9 @@ enum inq_status inq_confine(const struct inq_confinement *confinement, struct in
 				confinement->gid);
 	if (close_others(confinement))
 		return inq_fail_os(err, "confine: descriptors");
-	if (close_the_way_up())
+	if (!confinement->own_ids && close_the_way_up())
 		return inq_fail_os(err, "confine: bounding set");
-	if (drop_ids(confinement))
+	if (!confinement->own_ids && drop_ids(confinement))
 		return inq_fail_os(err, "confine: ids");
 	if (drop_capabilities())
 		return inq_fail_os(err, "confine: capabilities");

@@ -20,6 +20,7 @@
 
 #include "support/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,6 +30,8 @@ enum { INQ_CONFINE_MAX_KEEP = 32 };
 struct inq_confinement {
 	uid_t uid;
 	gid_t gid;
+	bool own_ids;         /* uid and gid are the caller's, who has no privilege: ids, groups and the bounding set
+				 stay, all else is done */
 	const int *keep;      /* descriptors that stay open; -1 among them is ignored */
 	size_t keep_count;    /* at most INQ_CONFINE_MAX_KEEP */
 	uint64_t max_file;    /* bytes that a file may grow to */

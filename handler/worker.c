@@ -5,12 +5,12 @@
 
 #include "capture/capture.h"
 #include "capture/options.h"
+#include "handler/channel.h"
 #include "handler/confine.h"
 #include "handler/hold.h"
 #include "privacy/veil.h"
 #include "target/dying.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,30 +40,11 @@ static _Noreturn void fail(const struct inq_worker_job *job, const struct inq_er
 	_exit(1);
 }
 
-/* Room for one descriptor, aligned as the macros of cmsg(3) want it. */
-union control {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
 int inq_worker_give(int channel, int fd)
 {
-	union control control = {0};
-	char byte = 0;
-	struct iovec part = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	const char byte = 0;
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(int));
-	return sendmsg(channel, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	return inq_channel_send(channel, &byte, sizeof(byte), fd);
 }
 
 int inq_worker_go(int channel)
@@ -87,26 +68,11 @@ static void wait_to_write(const struct inq_worker_job *job)
 /* Waits for the parent's decision; no descriptor means that there is no place for a dump. */
 static int take_file(const struct inq_worker_job *job)
 {
-	union control control = {0};
 	char byte;
-	struct iovec part = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *header;
-	ssize_t size;
 	int fd;
 
-	do
-		size = recvmsg(job->channel, &message, MSG_CMSG_CLOEXEC);
-	while (size < 0 && errno == EINTR);
-	header = size == 1 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (!header || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (inq_channel_receive(job->channel, &byte, sizeof(byte), &fd) || fd < 0)
 		_exit(1);
-	memcpy(&fd, CMSG_DATA(header), sizeof(int));
 	return fd;
 }
 
@@ -120,8 +86,9 @@ static void confine(const struct inq_worker_job *job, const struct inq_dying_sou
 		source->os_release_fd,
 	};
 	const struct inq_confinement confinement = {
-		.uid = (uid_t)job->config->worker_uid,
-		.gid = (gid_t)job->config->worker_gid,
+		.uid = job->own_ids ? getuid() : (uid_t)job->config->worker_uid,
+		.gid = job->own_ids ? getgid() : (gid_t)job->config->worker_gid,
+		.own_ids = job->own_ids,
 		.keep = keep,
 		.keep_count = sizeof(keep) / sizeof(keep[0]),
 		.max_file = job->config->max_dump,
@@ -147,7 +114,8 @@ static void let_go(void *user)
 
 	INQ_HOLD(gathered);
 	inq_target_dying_release(release->target);
-	close(release->job->core);
+	if (release->job->core >= 0)
+		close(release->job->core);
 	tell(release->job, INQ_WORKER_RELEASED, 0);
 	INQ_HOLD(released);
 	wait_to_write(release->job);
@@ -166,7 +134,8 @@ static enum inq_status dump(const struct inq_worker_job *job, const struct inq_d
 	struct inq_dump_options options;
 	struct inq_veil_policy policy;
 	struct inq_veil *veil;
-	enum inq_status status = inq_dump_options_parse(job->config->dump, &options, err);
+	enum inq_status status =
+		inq_dump_options_parse(job->letters ? job->letters : job->config->dump, &options, err);
 
 	if (status == INQ_OK)
 		status = inq_target_open_dying(source, &release.target, err);
@@ -180,6 +149,18 @@ static enum inq_status dump(const struct inq_worker_job *job, const struct inq_d
 	return inq_capture(veil, &options, *ret_file, &hooks, NULL, err);
 }
 
+/* No pipe: what it would have told, the collector has gathered. */
+static void use_stopped(const struct inq_worker_job *job, struct inq_dying_source *source)
+{
+	source->stopped = job->stopped;
+	source->stopped_count = job->stopped_count;
+	source->record = job->record;
+	if (job->memory >= 0)
+		source->mem_fd = job->memory;
+	if (job->smaps >= 0)
+		source->smaps_fd = job->smaps;
+}
+
 _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 {
 	struct inq_acquired acquired;
@@ -189,6 +170,8 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 
 	INQ_HOLD(worker);
 	inq_acquire(job->identity, job->args, job->core, &acquired);
+	if (job->core < 0)
+		use_stopped(job, &acquired.source);
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);
 	confine(job, &acquired.source);
 	INQ_HOLD(confined);

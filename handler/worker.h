@@ -13,6 +13,7 @@
 #include "handler/core_args.h"
 #include "spool/config.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -39,7 +40,13 @@ struct inq_worker_job {
 	const struct inq_identity *identity;
 	const char *remark;       /* for the dump's comment, or NULL */
 	uint64_t held_since_ns;   /* CLOCK_MONOTONIC */
-	int core;                 /* the pipe */
+	int core;                 /* the pipe; -1: the process was stopped by us instead (inquest-collect) */
+	const struct inq_dying_stopped *stopped;
+	size_t stopped_count;
+	uint64_t record;          /* address of the stub's record, 0 none */
+	const char *letters;      /* instead of the configuration's; NULL: those */
+	int memory, smaps;        /* where memory is read instead of the process itself (a copy of it); -1: there */
+	bool own_ids;             /* the ids stay as they are: we have no privilege to give away */
 	int channel;
 	pid_t parent;
 };

@@ -296,16 +296,18 @@ enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsi
 			ret->threads[0].tracer ? ": another tracer has it" : "");
 }
 
+void inq_stop_resume_one(struct inq_stopped_thread *thread)
+{
+	if (thread->seized)
+		ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(long)thread->pending_signal);
+	thread->seized = false;
+	thread->stopped = false;
+}
+
 void inq_stop_resume(struct inq_stopped *stopped)
 {
-	for (size_t i = 0; i < stopped->count; i++) {
-		struct inq_stopped_thread *thread = &stopped->threads[i];
-
-		if (thread->seized)
-			ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(long)thread->pending_signal);
-		thread->seized = false;
-		thread->stopped = false;
-	}
+	for (size_t i = 0; i < stopped->count; i++)
+		inq_stop_resume_one(&stopped->threads[i]);
 }
 
 void inq_stop_done(struct inq_stopped *stopped)

@@ -58,6 +58,9 @@ struct inq_stopped {
 enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsigned deadline_ms,
 				 struct inq_stopped *ret, struct inq_error *err);
 
+/* Let one go. */
+void inq_stop_resume_one(struct inq_stopped_thread *thread);
+
 /* Let all go, each with the signal that was on its way to it. May be called twice. */
 void inq_stop_resume(struct inq_stopped *stopped);
 void inq_stop_done(struct inq_stopped *stopped);

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * inquest-collect: what the stub runs when its process crashes. See inquest-collect(8).
+ *
+ * Three processes at most. This one becomes the crashed process's user, for good, before it looks at anything, so
+ * that the kernel itself decides what may be read; it stops the threads and talks to the one that waits. The
+ * keeper (keeper.h) stays root and holds the spool. The worker (worker.h) is confined, takes apart what the process
+ * left, and writes. A process that is not wholly the user's is not ours to read: it goes on to die, and the
+ * kernel's handler takes its dump for root.
+ */
+#include "config.h"
+
+#include "handler/acquire.h"
+#include "handler/authority.h"
+#include "handler/channel.h"
+#include "handler/collect_args.h"
+#include "handler/inherited.h"
+#include "handler/keeper.h"
+#include "handler/minimal.h"
+#include "handler/waiting.h"
+#include "handler/worker.h"
+#include "target/stop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	STOP_MS = 2000,
+	SNAPSHOT_MS = 3000,
+	EXPECTED_BASE = 128 << 10,
+	EXPECTED_THREAD = 8 << 10,
+	LETTERS_MAX = 32,
+};
+
+static const uint64_t SECOND = 1000000000;
+
+/* inquest-core looks for a child of the dying process by this name (stand_back.c), and for this one when it is to
+ * take the dump itself. */
+static const char FAILED_NAME[] = "inquest-failed";
+
+struct collect {
+	struct inq_collect_args args;
+	char letters[LETTERS_MAX];
+	bool want_snapshot, is_root;
+	struct inq_config config;
+	struct inq_identity identity;
+	struct inq_core_args facts;      /* as inquest-core would have them from the kernel */
+	struct inq_keeper keeper;
+	struct inq_waiting waiting;
+	struct inq_stopped stopped;
+	struct inq_dying_stopped *registers;
+	int directory, file;             /* the user's own, where the spool is not used */
+	int memory, snapshot_memory, snapshot_smaps, snapshot_pidfd;
+	int channel;
+	pid_t worker;
+	uint64_t start_ns;
+	char remark[160];
+	char why[INQ_ERROR_TEXT];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static void complain(const char *text)
+{
+	dprintf(STDERR_FILENO, "inquest-collect: %s\n", text);
+}
+
+/* --- who we are ----------------------------------------------------------------------------------- */
+
+/* "ma,snapshot": the letters go on to the worker's parser; what stands behind commas is ours. Letters that bring
+ * memory beyond the stacks are taken from a copy, so that nobody waits for it. */
+static bool take_letters(struct collect *collect)
+{
+	const char *text = collect->args.dump;
+	size_t length = strcspn(text, ",");
+
+	if (length >= sizeof(collect->letters))
+		return false;
+	memcpy(collect->letters, text, length);
+	collect->letters[length] = '\0';
+	collect->want_snapshot = strpbrk(collect->letters, "aAfwdi") != NULL;
+	if (strstr(text + length, ",no-snapshot"))
+		collect->want_snapshot = false;
+	else if (strstr(text + length, ",snapshot"))
+		collect->want_snapshot = true;
+	return true;
+}
+
+/* From here on only the user whose process it is. */
+static bool become_user(void)
+{
+	uid_t uid = getuid();
+	gid_t gid = getgid();
+
+	if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+		return false;
+	/* A change of ids is undone by nobody; it also resets what fs/exec.c decided, so once more. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return false;
+	return uid == 0 || (setresuid(0, 0, 0) && setresgid(0, 0, 0)) || gid == 0;
+}
+
+/* What the kernel would have said in inquest-core's arguments. */
+static void take_facts(struct collect *collect)
+{
+	struct inq_core_args *facts = &collect->facts;
+
+	facts->pid = collect->identity.pid;
+	facts->tid = collect->waiting.tid;
+	facts->uid = getuid();
+	facts->gid = getgid();
+	facts->dumpable = 1; /* else its memory would not have been opened for this user */
+	facts->time = (uint64_t)time(NULL);
+	facts->known = INQ_CORE_ARG_BIT(1) | INQ_CORE_ARG_BIT(2) | INQ_CORE_ARG_BIT(4) | INQ_CORE_ARG_BIT(5) |
+		       INQ_CORE_ARG_BIT(6) | INQ_CORE_ARG_BIT(8);
+	facts->complete = true;
+}
+
+/* The kernel let this user open its memory. Its other threads must be the user's as well, and it must not have been
+ * started with privilege. */
+static bool is_users_own(struct collect *collect)
+{
+	struct inq_authority_facts facts = {
+		.arguments = true,
+		.identity = collect->identity.shown,
+		.still = inq_identity_still(&collect->identity),
+		.dumpable = 1,
+		.uid = getuid(),
+		.gid = getgid(),
+	};
+	struct inq_authority authority;
+
+	inq_identity_facts(&collect->identity, &facts);
+	authority = inq_authority_decide(&facts);
+	if (authority.root_only)
+		snprintf(collect->why, sizeof(collect->why), "process %u: %s", collect->identity.pid,
+			 authority.reason);
+	return !authority.root_only;
+}
+
+/* --- the file ------------------------------------------------------------------------------------- */
+
+/* A directory of the user's own: theirs, and writable by nobody else. */
+static int open_directory(const char *path, char *why, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		snprintf(why, size, "'%s': %s", path, strerror(errno));
+	} else if (st.st_uid != geteuid()) {
+		snprintf(why, size, "'%s': not owned by user %u", path, geteuid());
+	} else if (st.st_mode & 022) {
+		snprintf(why, size, "'%s': writable by others (chmod go-w)", path);
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Without a spool that we may use: /var/tmp/inquest-UID, made on first use. */
+static int open_fallback(char *why, size_t size)
+{
+	char path[48];
+
+	snprintf(path, sizeof(path), "/var/tmp/inquest-%u", geteuid());
+	if (mkdir(path, 0700) && errno != EEXIST) {
+		snprintf(why, size, "'%s': %s", path, strerror(errno));
+		return -1;
+	}
+	return open_directory(path, why, size);
+}
+
+static bool open_file(struct collect *collect)
+{
+	uint64_t expected = EXPECTED_BASE + collect->stopped.count * EXPECTED_THREAD;
+	struct inq_error err;
+
+	if (collect->keeper.channel >= 0) {
+		collect->file = inq_keeper_open(&collect->keeper, expected, &err);
+		if (collect->file < 0)
+			snprintf(collect->why, sizeof(collect->why), "%s", err.text);
+		return collect->file >= 0;
+	}
+	if (collect->args.directory)
+		collect->directory = open_directory(collect->args.directory, collect->why, sizeof(collect->why));
+	else
+		collect->directory = open_fallback(collect->why, sizeof(collect->why));
+	if (collect->directory < 0)
+		return false;
+	collect->file = openat(collect->directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (collect->file < 0)
+		snprintf(collect->why, sizeof(collect->why), "dump: %s", strerror(errno));
+	return collect->file >= 0;
+}
+
+static void name_dump(const struct collect *collect, struct inq_spool_name *ret)
+{
+	char comm[16];
+	int fd = openat(collect->identity.files, "comm", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, comm, sizeof(comm));
+
+	if (fd >= 0)
+		close(fd);
+	if (size > 0 && comm[size - 1] == '\n')
+		size--;
+	*ret = (struct inq_spool_name){.pid = collect->identity.pid, .time = (int64_t)collect->facts.time};
+	inq_spool_program(comm, size > 0 ? (size_t)size : 0, ret->program);
+}
+
+/* Synced, then named; never over a file that is there. */
+static bool publish(struct collect *collect, struct inq_spool_name *name)
+{
+	char text[INQ_SPOOL_NAME], self[40];
+	struct inq_error err;
+
+	if (collect->keeper.channel >= 0) {
+		if (inq_keeper_publish(&collect->keeper, name, text, &err) == INQ_OK)
+			return true;
+		snprintf(collect->why, sizeof(collect->why), "%s", err.text);
+		return false;
+	}
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", collect->file);
+	if (!fsync(collect->file)) {
+		for (name->serial = 0; name->serial < 100; name->serial++) {
+			inq_spool_name_format(name, text);
+			if (!linkat(AT_FDCWD, self, collect->directory, text, AT_SYMLINK_FOLLOW)) {
+				fsync(collect->directory);
+				return true;
+			}
+			if (errno != EEXIST)
+				break;
+		}
+	}
+	snprintf(collect->why, sizeof(collect->why), "dump: %s", strerror(errno));
+	return false;
+}
+
+/* --- the process ---------------------------------------------------------------------------------- */
+
+static bool stop(struct collect *collect)
+{
+	int task = openat(collect->identity.proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct inq_error err;
+	enum inq_status status;
+
+	status = task < 0 ? inq_fail_os(&err, "process %u: its threads", collect->identity.pid)
+			  : inq_stop_threads(collect->identity.pid, task, 0, STOP_MS, &collect->stopped, &err);
+	if (task >= 0)
+		close(task);
+	/* Threads that may not be traced still have memory that may be read. */
+	if (status && status != INQ_DENIED) {
+		snprintf(collect->why, sizeof(collect->why), "%s", err.text);
+		return false;
+	}
+	collect->registers = calloc(collect->stopped.count, sizeof(*collect->registers));
+	if (!collect->registers) {
+		snprintf(collect->why, sizeof(collect->why), "no memory for the registers");
+		return false;
+	}
+	for (size_t i = 0; i < collect->stopped.count; i++) {
+		const struct inq_stopped_thread *thread = &collect->stopped.threads[i];
+
+		collect->registers[i] = (struct inq_dying_stopped){
+			.tid = thread->tid,
+			.has_context = thread->has_context || thread->approximate,
+			.tls = thread->tls,
+			.context = thread->context,
+		};
+		if (thread->tracer && !collect->remark[0])
+			snprintf(collect->remark, sizeof(collect->remark),
+				 "process %u traces this one: its threads were not stopped", thread->tracer);
+	}
+	if (collect->stopped.not_stopped && !collect->remark[0])
+		snprintf(collect->remark, sizeof(collect->remark), "%zu threads could not be stopped in time",
+			 collect->stopped.not_stopped);
+	return true;
+}
+
+/* The waiting thread goes on alone, so that it can do what it is told. */
+static void free_waiting_thread(struct collect *collect)
+{
+	for (size_t i = 0; i < collect->stopped.count; i++) {
+		if (collect->stopped.threads[i].tid == collect->waiting.tid)
+			inq_stop_resume_one(&collect->stopped.threads[i]);
+	}
+}
+
+/* The child must be a copy of this very process: its parent by the kernel's word, while both are held by it. */
+static bool adopt_snapshot(struct collect *collect, pid_t child)
+{
+	char path[48], text[512];
+	const char *end;
+	ssize_t size;
+	int proc, fd;
+
+	collect->snapshot_pidfd = (int)syscall(SYS_pidfd_open, child, 0);
+	snprintf(path, sizeof(path), "/proc/%d", (int)child);
+	proc = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = proc < 0 ? -1 : openat(proc, "stat", O_RDONLY | O_CLOEXEC);
+	size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[size > 0 ? size : 0] = '\0';
+	end = strrchr(text, ')');
+	/* "PID (name) STATE PPID" */
+	if (end && strlen(end) > 4 && strtoul(end + 4, NULL, 10) == collect->identity.pid) {
+		collect->snapshot_memory = openat(proc, "mem", O_RDONLY | O_CLOEXEC);
+		collect->snapshot_smaps = openat(proc, "smaps", O_RDONLY | O_CLOEXEC);
+	}
+	if (proc >= 0)
+		close(proc);
+	return collect->snapshot_memory >= 0;
+}
+
+static void make_snapshot(struct collect *collect)
+{
+	struct inq_error err;
+	pid_t child = inq_waiting_snapshot(&collect->waiting, SNAPSHOT_MS, &err);
+
+	if (child && adopt_snapshot(collect, child))
+		return;
+	snprintf(collect->remark, sizeof(collect->remark), "%.150s",
+		 child ? "snapshot: the copy is not this process's child" : err.text);
+}
+
+static void end_snapshot(struct collect *collect)
+{
+	if (collect->snapshot_memory >= 0)
+		syscall(SYS_pidfd_send_signal, collect->snapshot_pidfd, SIGKILL, NULL, 0);
+}
+
+/* --- the worker ----------------------------------------------------------------------------------- */
+
+static bool start_worker(struct collect *collect)
+{
+	struct inq_worker_job job = {
+		.args = &collect->facts,
+		.config = &collect->config,
+		.identity = &collect->identity,
+		.remark = collect->remark[0] ? collect->remark : NULL,
+		.held_since_ns = collect->start_ns,
+		.core = -1,
+		.stopped = collect->registers,
+		.stopped_count = collect->stopped.count,
+		.record = collect->args.record,
+		.letters = collect->letters,
+		.memory = collect->snapshot_memory,
+		.smaps = collect->snapshot_smaps,
+		.own_ids = !collect->is_root,
+		.parent = getpid(),
+	};
+	int channel[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
+		return false;
+	collect->worker = fork();
+	if (!collect->worker) {
+		job.channel = channel[1];
+		inq_worker_run(&job);
+	}
+	close(channel[1]);
+	collect->channel = channel[0];
+	return collect->worker > 0;
+}
+
+static bool hear(struct collect *collect, enum inq_worker_word wanted, uint64_t until)
+{
+	struct inq_worker_message message;
+	struct pollfd wait = {.fd = collect->channel, .events = POLLIN};
+	uint64_t now = now_ns();
+
+	if (poll(&wait, 1, now < until ? (int)((until - now) / 1000000 + 1) : 0) <= 0) {
+		snprintf(collect->why, sizeof(collect->why), "the worker was not done at the deadline");
+		return false;
+	}
+	if (inq_channel_receive(collect->channel, &message, sizeof(message), NULL)) {
+		snprintf(collect->why, sizeof(collect->why), "the worker ended early");
+		return false;
+	}
+	message.words[sizeof(message.words) - 1] = '\0';
+	if (message.word == wanted)
+		return true;
+	snprintf(collect->why, sizeof(collect->why), "%s",
+		 message.word == INQ_WORKER_FAILED ? message.words : "the worker spoke out of turn");
+	return false;
+}
+
+static void end_worker(struct collect *collect)
+{
+	if (collect->worker <= 0)
+		return;
+	kill(collect->worker, SIGKILL);
+	while (waitpid(collect->worker, NULL, 0) < 0 && errno == EINTR)
+		;
+	collect->worker = 0;
+}
+
+/* --- the road ------------------------------------------------------------------------------------- */
+
+static bool begin(struct collect *collect)
+{
+	struct inq_error err;
+
+	if (!collect->identity.shown || collect->identity.pid != collect->args.pid) {
+		snprintf(collect->why, sizeof(collect->why), "process %u: not the one that started us",
+			 collect->args.pid);
+		return false;
+	}
+	collect->memory = openat(collect->identity.files, "mem", O_RDWR | O_CLOEXEC);
+	if (collect->memory < 0) {
+		snprintf(collect->why, sizeof(collect->why), "process %u: its memory: %s", collect->args.pid,
+			 strerror(errno));
+		return false;
+	}
+	if (inq_waiting_open(collect->memory, collect->args.record, collect->args.event, &collect->waiting, &err)) {
+		snprintf(collect->why, sizeof(collect->why), "%s", err.text);
+		return false;
+	}
+	take_facts(collect);
+	return is_users_own(collect);
+}
+
+/* Everything for which the process has to wait; it may go when this returns. */
+static bool gather(struct collect *collect)
+{
+	uint64_t hold = collect->start_ns + collect->config.hold_deadline * SECOND;
+
+	if (!open_file(collect) || !stop(collect))
+		return false;
+	free_waiting_thread(collect);
+	if (collect->want_snapshot)
+		make_snapshot(collect);
+	if (!start_worker(collect)) {
+		snprintf(collect->why, sizeof(collect->why), "no worker could be started");
+		return false;
+	}
+	if (!hear(collect, INQ_WORKER_ACQUIRED, hold) || inq_worker_give(collect->channel, collect->file)) {
+		return false;
+	}
+	/* With a copy in hand the rest is no matter of theirs. */
+	return collect->snapshot_memory >= 0 || hear(collect, INQ_WORKER_RELEASED, hold);
+}
+
+static bool finish(struct collect *collect)
+{
+	uint64_t end = collect->start_ns +
+		       (collect->config.hold_deadline + collect->config.write_deadline) * SECOND;
+	struct inq_spool_name name;
+
+	name_dump(collect, &name);
+	inq_waiting_dismiss(&collect->waiting, 0);
+	if (collect->waiting.reason == INQ_REASON_ON_DEMAND)
+		inq_stop_resume(&collect->stopped);
+	if (collect->snapshot_memory >= 0 && !hear(collect, INQ_WORKER_RELEASED, end))
+		return false;
+	end_snapshot(collect);
+	return hear(collect, INQ_WORKER_DONE, end) && publish(collect, &name);
+}
+
+static int run(struct collect *collect)
+{
+	bool good = begin(collect) && gather(collect);
+
+	if (!good) {
+		/* Before the process goes on to die: the kernel's handler is to see it. */
+		prctl(PR_SET_NAME, FAILED_NAME);
+		if (collect->memory >= 0)
+			inq_waiting_dismiss(&collect->waiting, EIO);
+	} else {
+		good = finish(collect);
+	}
+	end_snapshot(collect);
+	end_worker(collect);
+	inq_stop_resume(&collect->stopped);
+	inq_keeper_stop(&collect->keeper);
+	if (!good)
+		complain(collect->why);
+	return !good;
+}
+
+static const char help[] =
+	"usage: inquest-collect -p PID -j RECORD [-e FD] [--dump=LETTERS] [--directory=DIR]\n"
+	"\n"
+	"Takes a minidump of the process that started it and waits. Run by libinquest-stub; see\n"
+	"inquest-collect(8).\n"
+	"\n"
+	"  -p, --pid=PID        the crashed process; must be the parent\n"
+	"  -j, --record=ADDR    its JIT_DEBUG_INFO, hexadecimal\n"
+	"  -e, --event=FD       eventfd that is signalled when it may go on\n"
+	"      --dump=LETTERS   as in INQUEST: m, mrR, ma,snapshot\n"
+	"      --directory=DIR  the user's own, instead of the spool\n";
+
+int main(int argc, char *argv[])
+{
+	struct collect collect = {
+		.keeper = {-1, 0},
+		.directory = -1,
+		.file = -1,
+		.memory = -1,
+		.snapshot_memory = -1,
+		.snapshot_smaps = -1,
+		.snapshot_pidfd = -1,
+		.channel = -1,
+		.start_ns = now_ns(),
+	};
+	struct inq_error err;
+
+	if (inq_inherited_stdio())
+		return 1;
+	if (inq_collect_args_parse(argc, argv, &collect.args, &err)) {
+		complain(err.text);
+		return 2;
+	}
+	if (collect.args.help || collect.args.version) {
+		const char *text = collect.args.help ? help : "inquest-collect " PACKAGE_VERSION "\n";
+
+		return write(STDOUT_FILENO, text, strlen(text)) < 0;
+	}
+	if (!take_letters(&collect)) {
+		complain("--dump: too long");
+		return 2;
+	}
+	inq_identity_of_parent(&collect.identity);
+	inq_inherited_reset();
+	collect.is_root = getuid() == 0;
+	inq_config_load(INQ_CONFIG_FILE, &collect.config, NULL);
+	if (geteuid() == 0 && !collect.args.directory && inq_keeper_start(&collect.config, &collect.keeper, NULL))
+		collect.keeper.channel = -1;
+	if (!become_user()) {
+		complain("privileges could not be given up");
+		return 1;
+	}
+	alarm((unsigned)(collect.config.hold_deadline + collect.config.write_deadline) + 30);
+	return run(&collect);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/**
+ * What a program that others start inherits, and must not rest on: descriptors, environment, limits, masks,
+ * dispositions, timers, priorities, directory. The first thing that a privileged main() does.
+ *
+ * Async-signal-safe, no allocation.
+ */
+#ifndef INQ_HANDLER_INHERITED_H
+#define INQ_HANDLER_INHERITED_H
+
+/* Descriptors 0, 1 and 2 exist, so that no file that is opened later becomes standard output. -1 on failure. */
+int inq_inherited_stdio(void);
+
+/* The rest; errors are ignored where there is no privilege to mend what was inherited. Also: a session of our own,
+ * not dumpable, no core. */
+void inq_inherited_reset(void);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "handler/keeper.h"
+
+#include "handler/channel.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum word { OPEN = 1, PUBLISH };
+
+struct request {
+	uint32_t word;
+	uint64_t expected;
+	struct inq_spool_name name;
+};
+
+struct reply {
+	uint32_t status; /* enum inq_status */
+	int32_t os_errno;
+	char words[INQ_ERROR_TEXT];
+	char name[INQ_SPOOL_NAME];
+};
+
+struct kept {
+	const struct inq_config *config;
+	struct inq_spool_account account;
+	struct inq_spool spool;
+	struct inq_spool_file file;
+	int channel;
+};
+
+static const unsigned wanted_capabilities = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+
+/* All ids root's, so that the user cannot signal us; then only what the spool needs. */
+static int become_keeper(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2] = {
+		{.effective = wanted_capabilities, .permitted = wanted_capabilities},
+	};
+
+	if (setgroups(0, NULL) || setresgid(0, 0, 0) || setresuid(0, 0, 0))
+		return -1;
+	return (int)syscall(SYS_capset, &header, caps) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -1 : 0;
+}
+
+static void answer(struct kept *kept, enum inq_status status, const struct inq_error *err, const char *name, int fd)
+{
+	struct reply reply = {.status = (uint32_t)status};
+
+	if (status) {
+		reply.os_errno = err->os_errno;
+		memcpy(reply.words, err->text, sizeof(reply.words));
+	}
+	if (name)
+		memcpy(reply.name, name, sizeof(reply.name));
+	if (inq_channel_send(kept->channel, &reply, sizeof(reply), fd))
+		_exit(1);
+}
+
+static void do_open(struct kept *kept, const struct request *request)
+{
+	struct inq_error err = {0};
+	enum inq_status status = INQ_OK;
+
+	inq_spool_abandon(&kept->file);
+	if (kept->spool.fd < 0)
+		status = inq_spool_open(kept->config->spool, &kept->spool, &err);
+	if (!status)
+		status = inq_spool_create(&kept->spool, &kept->account, kept->config, request->expected, &kept->file,
+					  &err);
+	answer(kept, status, &err, NULL, status ? -1 : kept->file.fd);
+}
+
+static void do_publish(struct kept *kept, struct request *request)
+{
+	struct inq_error err = {0};
+	char name[INQ_SPOOL_NAME] = "";
+	char program[sizeof(request->name.program)];
+	enum inq_status status;
+
+	/* The one thing that the other side chooses is reduced again here. */
+	memcpy(program, request->name.program, sizeof(program));
+	inq_spool_program(program, sizeof(program) - 1, request->name.program);
+	request->name.serial = 0;
+	if (kept->file.fd < 0)
+		status = inq_fail(&err, INQ_USAGE, "keeper: no file is open");
+	else
+		status = inq_spool_publish(&kept->file, &kept->account, &request->name, name, &err);
+	answer(kept, status, &err, name, -1);
+	if (!status)
+		inq_spool_refill(&kept->spool);
+}
+
+static _Noreturn void serve(struct kept *kept)
+{
+	struct request request;
+
+	while (inq_channel_receive(kept->channel, &request, sizeof(request), NULL) == 0) {
+		if (request.word == OPEN)
+			do_open(kept, &request);
+		else if (request.word == PUBLISH)
+			do_publish(kept, &request);
+		else
+			break;
+	}
+	inq_spool_abandon(&kept->file);
+	_exit(0);
+}
+
+enum inq_status inq_keeper_start(const struct inq_config *config, struct inq_keeper *ret, struct inq_error *err)
+{
+	struct kept kept = {
+		.config = config,
+		.account = {.uid = getuid(), .gid = getgid()},
+		.spool.fd = -1,
+		.file = {.fd = -1, .directory = -1},
+	};
+	int channel[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
+		return inq_fail_os(err, "keeper: socket");
+	pid = fork();
+	if (!pid) {
+		close(channel[0]);
+		kept.channel = channel[1];
+		if (become_keeper())
+			_exit(1);
+		serve(&kept);
+	}
+	close(channel[1]);
+	if (pid < 0) {
+		close(channel[0]);
+		return inq_fail_os(err, "keeper: process");
+	}
+	*ret = (struct inq_keeper){channel[0], pid};
+	return INQ_OK;
+}
+
+/* Ask and hear; the status is the keeper's. */
+static enum inq_status ask(const struct inq_keeper *keeper, const struct request *request, struct reply *reply,
+			   int *ret_fd, struct inq_error *err)
+{
+	if (inq_channel_send(keeper->channel, request, sizeof(*request), -1) ||
+	    inq_channel_receive(keeper->channel, reply, sizeof(*reply), ret_fd))
+		return inq_fail(err, INQ_OS, "keeper: it is gone");
+	reply->words[sizeof(reply->words) - 1] = '\0';
+	reply->name[sizeof(reply->name) - 1] = '\0';
+	if (reply->status)
+		return inq_fail(err, (enum inq_status)reply->status, "%s", reply->words);
+	return INQ_OK;
+}
+
+int inq_keeper_open(const struct inq_keeper *keeper, uint64_t expected, struct inq_error *err)
+{
+	const struct request request = {.word = OPEN, .expected = expected};
+	struct reply reply;
+	int fd = -1;
+
+	if (ask(keeper, &request, &reply, &fd, err))
+		return -1;
+	if (fd < 0)
+		inq_fail(err, INQ_OS, "keeper: no descriptor came");
+	return fd;
+}
+
+enum inq_status inq_keeper_publish(const struct inq_keeper *keeper, const struct inq_spool_name *name,
+				   char ret_name[INQ_SPOOL_NAME], struct inq_error *err)
+{
+	const struct request request = {.word = PUBLISH, .name = *name};
+	struct reply reply;
+	enum inq_status status = ask(keeper, &request, &reply, NULL, err);
+
+	if (!status)
+		memcpy(ret_name, reply.name, sizeof(reply.name));
+	return status;
+}
+
+void inq_keeper_stop(struct inq_keeper *keeper)
+{
+	if (keeper->channel < 0)
+		return;
+	close(keeper->channel);
+	keeper->channel = -1;
+	while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
