@@ -15,6 +15,7 @@
 #include "handler/hold.h"
 #include "handler/log.h"
 #include "handler/minimal.h"
+#include "handler/stand_back.h"
 #include "handler/worker.h"
 #include "spool/config.h"
 #include "spool/spool.h"
@@ -396,5 +397,7 @@ int main(int argc, char *argv[])
 		return 0;
 	inq_identity_open(&core.args, &core.identity);
 	INQ_HOLD(identity);
+	if (inq_stand_back(core.identity.proc, (uint32_t)core.args.tid))
+		return 0;
 	return collect(&core, remark);
 }
