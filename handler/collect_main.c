@@ -472,9 +472,13 @@ static bool finish(struct collect *collect)
 	inq_waiting_dismiss(&collect->waiting, 0);
 	if (collect->waiting.reason == INQ_REASON_ON_DEMAND)
 		inq_stop_resume(&collect->stopped);
+	/* A copy's memory has all been read, or goes on being read while the dump is written. */
 	if (collect->snapshot_memory >= 0 && !hear(collect, INQ_WORKER_RELEASED, end))
 		return false;
-	end_snapshot(collect);
+	if (inq_worker_go(collect->channel)) {
+		snprintf(collect->why, sizeof(collect->why), "the worker ended early");
+		return false;
+	}
 	return hear(collect, INQ_WORKER_DONE, end) && publish(collect, &name);
 }
 

@@ -37,6 +37,8 @@ struct kept {
 	struct inq_spool_account account;
 	struct inq_spool spool;
 	struct inq_spool_file file;
+	enum inq_status room; /* whether there is room for the file, and why not */
+	struct inq_error room_error;
 	int channel;
 };
 
@@ -78,9 +80,11 @@ static void do_open(struct kept *kept, const struct request *request)
 	if (kept->spool.fd < 0)
 		status = inq_spool_open(kept->config->spool, &kept->spool, &err);
 	if (!status)
-		status = inq_spool_create(&kept->spool, &kept->account, kept->config, request->expected, &kept->file,
-					  &err);
+		status = inq_spool_create(&kept->spool, &kept->account, &kept->file, &err);
 	answer(kept, status, &err, NULL, status ? -1 : kept->file.fd);
+	/* Room is made while the others work: nobody who dies waits for it. */
+	if (!status)
+		kept->room = inq_spool_reserve(&kept->file, kept->config, request->expected, &kept->room_error);
 }
 
 static void do_publish(struct kept *kept, struct request *request)
@@ -96,6 +100,8 @@ static void do_publish(struct kept *kept, struct request *request)
 	request->name.serial = 0;
 	if (kept->file.fd < 0)
 		status = inq_fail(&err, INQ_USAGE, "keeper: no file is open");
+	else if (kept->room)
+		status = inq_fail(&err, kept->room, "%s", kept->room_error.text);
 	else
 		status = inq_spool_publish(&kept->file, &kept->account, &request->name, name, &err);
 	answer(kept, status, &err, name, -1);

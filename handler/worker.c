@@ -11,6 +11,7 @@
 #include "privacy/veil.h"
 #include "target/dying.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
