@@ -127,7 +127,7 @@ CRASHES = [
     Row("nodebug", ["{c}/crashme-nodebug", "null-read"], SEGV, ""),
     Row("dlopen", ["{c}/crashme", "dlopen"], SEGV, "plugin_inner"),
     Row("deleted", ["{c}/deleted-me", "deleted"], SEGV, "read_null", image="{c}/crashme",
-        lldb_top=1, prepare=copy_and_keep, images=("-i", "{c}/images")),
+        lldb_top=1, prepare=copy_and_keep, images=("-i", "{c}/images:/")),
 
     # C++
     Row("cxx-uncaught", ["{c}/crashme_cxx", "uncaught"], ABRT, ""),

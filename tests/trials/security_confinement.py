@@ -252,9 +252,9 @@ def born_without_a_name(context):
         exclusive = re.search(r"openat\([^)]*O_CREAT\|O_EXCL|O_EXCL[^)]*O_CREAT", text)
         if not unnamed and not exclusive:
             wrong.append("neither O_TMPFILE nor O_CREAT|O_EXCL")
-        named = text.find("linkat(") if unnamed else text.find("renameat2(")
-        synced = max(text.find("fsync("), text.find("fdatasync("))
-        if named < 0 or synced < 0 or synced > named:
+        named = text.find(" linkat(") if unnamed else text.find(" renameat2(")
+        synced = text.find(" fsync(")
+        if not 0 < synced < named:
             wrong.append("not synced before it gets its name")
         for line in lines:
             if re.search(r"openat\([^,]*%s[^,]*, \"[^\"]*\.dmp\"" % re.escape(here.tree.spool), line):
