@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -451,10 +452,27 @@ static bool unpack(const struct inq_section *section, const uint8_t *from, uint8
 	return false;
 }
 
+enum { HUGE_PAGE = 2 << 20 }; /* bytes; x86-64's, a multiple of most others' */
+
+/* Room for a section; free() it. Sections of many megabytes are filled from end to end at once: in huge pages that
+ * takes a five-hundredth of the page faults, a sixth of the time that a stack of python3 takes. */
+static uint8_t *section_room(size_t size)
+{
+	size_t rounded = (size + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+	uint8_t *room;
+
+	if (size < HUGE_PAGE || rounded < size)
+		return malloc(size ? size : 1);
+	room = aligned_alloc(HUGE_PAGE, rounded);
+	if (room)
+		madvise(room, rounded, MADV_HUGEPAGE); /* a wish; where it is not granted nothing is lost */
+	return room;
+}
+
 static enum inq_status load_packed(struct inq_object *object, struct inq_section *section, uint8_t *to,
 				   struct inq_error *err)
 {
-	uint8_t *packed = malloc((size_t)section->size);
+	uint8_t *packed = section_room((size_t)section->size);
 	enum inq_status status;
 
 	if (!packed)
@@ -491,7 +509,7 @@ enum inq_status inq_object_load(struct inq_object *object, struct inq_section *s
 				(unsigned long long)object->budget);
 
 	/* One byte more, zero: strings at the end of a string section end. */
-	uint8_t *data = malloc((size_t)section->unpacked_size + 1);
+	uint8_t *data = section_room((size_t)section->unpacked_size + 1);
 
 	if (!data)
 		return inq_fail(err, INQ_NO_MEMORY, "'%s': section %s", object->name, section->name);
