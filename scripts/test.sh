@@ -88,7 +88,7 @@ step() {
 # Add up what the test programs below a build folder said: Criterion's programs count their tests, others are
 # one test each, as automake saw it.
 count_check() {
-	local trs log line result
+	local trs log line result before=$passed
 	while IFS= read -r trs; do
 		log=${trs%.trs}.log
 		result=$(sed -n 's/^:test-result: //p' "$trs" | head -n 1)
@@ -107,7 +107,8 @@ count_check() {
 			bad "$log: $result"
 		fi
 		[ "$result" = PASS ] || [ "$result" = SKIP ] || tail -n 30 "$log"
-	done < <(find "$1" -path '*/logs' -prune -o -name '*.trs' -print | sort)
+	done < <(find "$1" -name '*.trs' | sort)
+	echo "ok    $((passed - before)) tests of $(find "$1" -name '*.trs' | wc -l) programs"
 }
 
 wanted() { [[ ,$only, == *,$1,* ]]; }
@@ -125,9 +126,9 @@ if [ $as_root = yes ]; then
 	prefix=$trial_prefix
 fi
 
-configure_in() {
+configure_in() (
 	mkdir -p "$1" && cd "$1" && shift && "$source_dir/configure" -q "$@"
-}
+)
 
 if wanted deps; then
 	say "dependencies"

@@ -290,7 +290,7 @@ Test(writer, shares_equal_strings)
 {
 	struct inq_writer *writer = NULL;
 	inq_piece first[200];
-	char text[16];
+	char text[24];
 
 	cr_assert_eq(inq_writer_new(&writer, NULL), INQ_OK);
 	for (int round = 0; round < 2; round++) {
