@@ -21,9 +21,11 @@ struct fake_target {
 	struct inq_thread threads[FAKE_MAX];
 	struct inq_context contexts[FAKE_MAX];
 	size_t thread_count;
-	struct fake_word { uint64_t address, value; } words[FAKE_MAX];
+	struct fake_word {
+		uint64_t address, value;
+	} words[FAKE_MAX];
 	size_t word_count;
-	struct inq_exception exception; /* tid 0: none */
+	struct inq_exception exception;	      /* tid 0: none */
 	struct inq_context exception_context; /* size 0: none */
 	struct inq_module modules[FAKE_MAX];
 	size_t module_count;
@@ -33,7 +35,7 @@ struct fake_target {
 	const char *texts[INQ_TEXT_COUNT];
 	const char *warning;
 	unsigned reads; /* calls of read */
-	bool gone;      /* every read fails */
+	bool gone;	/* every read fails */
 };
 
 void fake_init(struct fake_target *fake);

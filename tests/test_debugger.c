@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Commands over a target made of constants: what they show, what they refuse, and that nothing hostile gets out. */
+/* Commands over a target made of constants: what they show, what they refuse, and that nothing
+ * hostile gets out. */
 #include "debugger/command.h"
 #include "debugger/show.h"
 #include "showcase_target.h"
@@ -72,12 +73,13 @@ static void has(const char *line, const char *part)
 static void refuses(const char *line, enum inq_status status, const char *words)
 {
 	run(line, status);
-	cr_expect(strstr(inq_buffer_text(&debugger.errors.text), words), "'%s' says '%s', without '%s'", line,
-		  inq_buffer_text(&debugger.errors.text), words);
+	cr_expect(strstr(inq_buffer_text(&debugger.errors.text), words),
+		  "'%s' says '%s', without '%s'", line, inq_buffer_text(&debugger.errors.text),
+		  words);
 	cr_expect_eq(debugger.out.text.size, 1u, "'%s' was refused and showed '%s'", line, shown());
 }
 
-/* --- layouts -------------------------------------------------------------------------------------------------- */
+/* --- layouts ---------------------------------------------------------------------- */
 
 Test(debugger, shows_registers_in_WinDbgs_order)
 {
@@ -91,7 +93,8 @@ Test(debugger, shows_registers_in_WinDbgs_order)
 			  "r11=0000000000000000 r12=0000000000000000 r13=0000000000000000\n"
 			  "r14=0000000000000000 r15=0000000000000000\n"
 			  "iopl=0         nv up ei pl zr na pe nc\n"
-			  "cs=0033  ss=002b  ds=0000  es=0000  fs=0000  gs=0000             efl=00010246\n"
+			  "cs=0033  ss=002b  ds=0000  es=0000  fs=0000  gs=0000             "
+			  "efl=00010246\n"
 			  "app+0x1016:\n",
 			  9 * 40) == 0,
 		  "%s", text);
@@ -110,10 +113,12 @@ Test(debugger, shows_single_registers_and_their_parts)
 
 Test(debugger, dumps_bytes_with_the_dash_and_the_characters)
 {
-	shows("db 7ffd00001030 L20",
-	      "00007ffd`00001030  30 31 32 33 34 35 36 37-38 39 3a 3b 3c 3d 3e 3f  0123456789:;<=>?\n"
-	      "00007ffd`00001040  40 41 42 43 44 45 46 47-48 49 4a 4b 4c 4d 4e 4f  @ABCDEFGHIJKLMNO\n");
-	shows("db 7ffd000010fe L4", "00007ffd`000010fe  fe ff ?? ??                                      ..??\n");
+	shows("db 7ffd00001030 L20", "00007ffd`00001030  30 31 32 33 34 35 36 37-38 39 3a 3b 3c 3d "
+				     "3e 3f  0123456789:;<=>?\n"
+				     "00007ffd`00001040  40 41 42 43 44 45 46 47-48 49 4a 4b 4c 4d "
+				     "4e 4f  @ABCDEFGHIJKLMNO\n");
+	shows("db 7ffd000010fe L4",
+	      "00007ffd`000010fe  fe ff ?? ??                                      ..??\n");
 }
 
 Test(debugger, dumps_words_of_every_size)
@@ -128,7 +133,8 @@ Test(debugger, dumps_words_of_every_size)
 
 Test(debugger, dumps_ranges_and_goes_on)
 {
-	shows("db rsp rsp+3", "00007ffd`00001000  00 01 02 03                                      ....\n");
+	shows("db rsp rsp+3",
+	      "00007ffd`00001000  00 01 02 03                                      ....\n");
 	has("d", "00007ffd`00001004  04 05");
 	has("dd rsp L1; d", "00007ffd`00001004  07060504");
 	refuses("db rsp rsp-1", INQ_USAGE, "the end lies before the start");
@@ -150,7 +156,8 @@ Test(debugger, evaluates)
 
 Test(debugger, says_what_died)
 {
-	shows(".lastevent", "Last event: (1a2b.1a2c): Signal SIGSEGV (SEGV_MAPERR: address not mapped to object) at "
+	shows(".lastevent", "Last event: (1a2b.1a2c): Signal SIGSEGV (SEGV_MAPERR: address not "
+			    "mapped to object) at "
 			    "0x10\n  dump time: 2026-11-21 12:35:43 UTC\n");
 	has(".exr -1", "   ExceptionCode: 0000000b (SIGSEGV: segmentation fault)\n");
 	refuses(".exr", INQ_USAGE, "usage: .exr -1 | ADDR");
@@ -242,7 +249,8 @@ Test(debugger, needs_a_dump_for_most_commands)
 	for (size_t i = 0; i < command_count; i++) {
 		char line[64];
 
-		snprintf(line, sizeof(line), "%.*s", (int)strcspn(commands[i].names, " "), commands[i].names);
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(commands[i].names, " "),
+			 commands[i].names);
 		if (commands[i].needs == NEEDS_SESSION)
 			refuses(line, INQ_ABSENT, "no dump is open");
 	}
@@ -261,11 +269,12 @@ Test(debugger, lives_with_a_dump_that_has_nothing)
 	show_opening(&debugger, "x.dmp");
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------- */
 
 Test(debugger, refuses_what_no_command_takes)
 {
-	/* Each row refuses a word that nothing understands, with its syntax or the word, and never dies of it. */
+	/* Each row refuses a word that nothing understands, with its syntax or the word, and never
+	 * dies of it. */
 	static const char *const anything[] = {".echo", ".sympath", ".opendump", "lm", "x", "q"};
 
 	for (size_t i = 0; i < command_count; i++) {
@@ -274,7 +283,8 @@ Test(debugger, refuses_what_no_command_takes)
 
 		for (size_t j = 0; j < sizeof(anything) / sizeof(anything[0]); j++)
 			skip |= strncmp(commands[i].names, anything[j], strlen(anything[j])) == 0;
-		snprintf(line, sizeof(line), "%.*s ((", (int)strcspn(commands[i].names, " "), commands[i].names);
+		snprintf(line, sizeof(line), "%.*s ((", (int)strcspn(commands[i].names, " "),
+			 commands[i].names);
 		if (!skip)
 			refuses(line, INQ_USAGE, "((");
 	}
@@ -286,7 +296,8 @@ Test(debugger, has_help_for_every_name)
 
 	for (size_t i = 0; i < command_count; i++) {
 		cr_expect(strstr(all, commands[i].summary), "%s", commands[i].names);
-		cr_expect(islower((unsigned char)commands[i].summary[0]), "%s", commands[i].summary);
+		cr_expect(islower((unsigned char)commands[i].summary[0]), "%s",
+			  commands[i].summary);
 		for (const char *at = commands[i].names; *at;) {
 			size_t length = strcspn(at, " ");
 			char line[64], name[COMMAND_NAME];
@@ -329,22 +340,24 @@ Test(debugger, is_documented_in_the_man_page)
 		wanted[at++] = '\n';
 		wanted[at] = '\0';
 		cr_expect(strstr(page, wanted), "inquest(1) lacks %s", wanted);
-		cr_expect(strstr(page, commands[i].summary), "inquest(1) lacks '%s'", commands[i].summary);
+		cr_expect(strstr(page, commands[i].summary), "inquest(1) lacks '%s'",
+			  commands[i].summary);
 	}
 	free(page);
 }
 
-/* --- hostile text --------------------------------------------------------------------------------------------------- */
+/* --- hostile text ----------------------------------------------------------------- */
 
 static void is_harmless(const char *what)
 {
 	const uint8_t *bytes = debugger.out.text.data;
 
 	for (size_t i = 0; i + 1 < debugger.out.text.size; i++) {
-		cr_assert(bytes[i] >= 0x20 || bytes[i] == '\n', "'%s' let \\x%02x out: %s", what, bytes[i],
-			  shown() + (i > 30 ? i - 30 : 0));
+		cr_assert(bytes[i] >= 0x20 || bytes[i] == '\n', "'%s' let \\x%02x out: %s", what,
+			  bytes[i], shown() + (i > 30 ? i - 30 : 0));
 		cr_assert_neq(bytes[i], 0x7f);
-		cr_assert(!(bytes[i] == 0x9b && (i == 0 || bytes[i - 1] < 0x80)), "'%s' let 0x9b out", what);
+		cr_assert(!(bytes[i] == 0x9b && (i == 0 || bytes[i - 1] < 0x80)),
+			  "'%s' let 0x9b out", what);
 	}
 	cr_assert_not(strstr(shown(), HOSTILE_RLO), "'%s' let U+202E out", what);
 	cr_assert_not(strstr(shown(), "\n0:000> forged"), "'%s' let a forged prompt out", what);
@@ -352,8 +365,9 @@ static void is_harmless(const char *what)
 
 Test(debugger, lets_nothing_hostile_reach_the_terminal)
 {
-	static const char *const lines[] = {"~", "lm", "lmv", "!address", "!address rsp", "vertarget", "|", "~*k",
-					    "kv", ".lastevent", ".ecxr", ".exr -1", "ln 500010", "? rip", "r"};
+	static const char *const lines[] = {
+		"~",  "lm",	    "lmv",   "!address", "!address rsp", "vertarget", "|", "~*k",
+		"kv", ".lastevent", ".ecxr", ".exr -1",	 "ln 500010",	 "? rip",     "r"};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		debugger.out.text.size = 0;
@@ -365,8 +379,10 @@ Test(debugger, lets_nothing_hostile_reach_the_terminal)
 	show_opening(&debugger, "a" HOSTILE_TITLE ".dmp");
 	inq_buffer_append(&debugger.out.text, "", 1);
 	is_harmless("opening");
-	cr_expect(strstr(shown(), "a\\x1b]0;owned\\x07.dmp: fake, 2 threads, 2 modules\n"), "%s", shown());
-	cr_expect(strstr(shown(), "app\\x1b]0;owned\\x07 (pid 6699, user 1000) died of SIGSEGV"), "%s", shown());
+	cr_expect(strstr(shown(), "a\\x1b]0;owned\\x07.dmp: fake, 2 threads, 2 modules\n"), "%s",
+		  shown());
+	cr_expect(strstr(shown(), "app\\x1b]0;owned\\x07 (pid 6699, user 1000) died of SIGSEGV"),
+		  "%s", shown());
 }
 
 Test(debugger, escapes_in_JSON_too)
@@ -378,15 +394,17 @@ Test(debugger, escapes_in_JSON_too)
 	cr_assert(object, "%s", shown());
 	threads = json_object_get(object, "threads");
 	cr_assert_eq(json_array_size(threads), 2u);
-	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(threads, 1), "name")), "w\\x9b2J");
+	cr_expect_str_eq(json_string_value(json_object_get(json_array_get(threads, 1), "name")),
+			 "w\\x9b2J");
 	json_decref(object);
 	is_harmless("~ as JSON");
 }
 
 Test(debugger, answers_every_command_with_one_JSON_object)
 {
-	static const char *const lines[] = {"k", "~*k", "r", ".ecxr", ".lastevent", "lm", "? 10", "vertarget",
-					    "!address", "ln 401000", ".echo x", ".exr -1", "db rsp L1"};
+	static const char *const lines[] = {
+		"k",	     "~*k",	 "r",	      ".ecxr",	 ".lastevent", "lm",	   "? 10",
+		"vertarget", "!address", "ln 401000", ".echo x", ".exr -1",    "db rsp L1"};
 
 	debugger.json = true;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -411,7 +429,7 @@ Test(debugger, says_failures_in_the_JSON_object)
 	json_decref(object);
 }
 
-/* --- the output layer ------------------------------------------------------------------------------------------------- */
+/* --- the output layer ------------------------------------------------------------- */
 
 static const char *printed(struct out *out)
 {
@@ -424,11 +442,12 @@ Test(output, formats_as_printf_does)
 	struct out out;
 
 	out_init(&out, -1);
-	out_print(&out, "%d|%5d|%-5d|%05d|%x|%#x|%llx|%zu|%c|%%|%s|%-6s|%6s|%.2s|%*s|%02x|%lu|%.*s", -1, 42, 42, 42,
-		  255u, 255u, 0x123456789abcdefull, (size_t)7, 'c', "text", "ab", "ab", "abc", 4, "r", 7u, 9ul, 1,
-		  "xyz");
+	out_print(&out, "%d|%5d|%-5d|%05d|%x|%#x|%llx|%zu|%c|%%|%s|%-6s|%6s|%.2s|%*s|%02x|%lu|%.*s",
+		  -1, 42, 42, 42, 255u, 255u, 0x123456789abcdefull, (size_t)7, 'c', "text", "ab",
+		  "ab", "abc", 4, "r", 7u, 9ul, 1, "xyz");
 	cr_expect_str_eq(printed(&out),
-			 "-1|   42|42   |00042|ff|0xff|123456789abcdef|7|c|%|text|ab    |    ab|ab|   r|07|9|x");
+			 "-1|   42|42   |00042|ff|0xff|123456789abcdef|7|c|%|text|ab    |    "
+			 "ab|ab|   r|07|9|x");
 	out_done(&out);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sessions: over a target made of constants, and over one that says that this test program is its module. */
+/* Sessions: over a target made of constants, and over one that says that this test program is its
+ * module. */
 #include "config.h"
 
 #include "engine/session.h"
@@ -16,9 +17,10 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-/* --- ourselves as a module ------------------------------------------------------------------------------------- */
+/* --- ourselves as a module -------------------------------------------------------- */
 
-/* What the dump lacks, and the image file has: code and constants, but not what the program could have changed. */
+/* What the dump lacks, and the image file has: code and constants, but not what the program could
+ * have changed. */
 int landmark(int x);
 __attribute__((noinline)) int landmark(int x)
 {
@@ -47,13 +49,14 @@ static int find_base(struct dl_phdr_info *info, size_t size, void *user)
 		if (info->dlpi_phdr[i].p_type != PT_LOAD)
 			continue;
 		module->base = start < module->base ? start & ~4095ull : module->base;
-		module->size = end - module->base > module->size ? end - module->base : module->size;
+		module->size =
+			end - module->base > module->size ? end - module->base : module->size;
 	}
 	return 1; /* the program is the first */
 }
 
-static enum inq_status own_modules(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
-				   struct inq_error *err)
+static enum inq_status own_modules(struct inq_target *self, const struct inq_module **ret,
+				   size_t *ret_count, struct inq_error *err)
 {
 	(void)err;
 	*ret = &((struct own_target *)self)->module;
@@ -61,10 +64,13 @@ static enum inq_status own_modules(struct inq_target *self, const struct inq_mod
 	return INQ_OK;
 }
 
-static enum inq_status own_system(struct inq_target *self, const struct inq_system **ret, struct inq_error *err)
+static enum inq_status own_system(struct inq_target *self, const struct inq_system **ret,
+				  struct inq_error *err)
 {
-	static const struct inq_system system = {.machine = INQ_MACHINE_AMD64, .os = INQ_OS_LINUX,
-						 .version = "", .distribution = ""};
+	static const struct inq_system system = {.machine = INQ_MACHINE_AMD64,
+						 .os = INQ_OS_LINUX,
+						 .version = "",
+						 .distribution = ""};
 
 	(void)self, (void)err;
 	*ret = &system;
@@ -84,8 +90,11 @@ static void own_free(struct inq_target *self)
 	free(self);
 }
 
-static const struct inq_target_ops own_ops = {
-	.kind = "own", .modules = own_modules, .system = own_system, .read = own_read, .free = own_free};
+static const struct inq_target_ops own_ops = {.kind = "own",
+					      .modules = own_modules,
+					      .system = own_system,
+					      .read = own_read,
+					      .free = own_free};
 
 static struct inq_session *open_own(void)
 {
@@ -110,13 +119,15 @@ Test(session, reads_what_the_dump_lacks_from_the_image)
 	char bytes[sizeof(constant)] = "";
 	size_t done = 0;
 
-	cr_assert_eq(inq_session_read(session, (uint64_t)(uintptr_t)constant, bytes, sizeof(bytes), &done, &from, NULL),
+	cr_assert_eq(inq_session_read(session, (uint64_t)(uintptr_t)constant, bytes, sizeof(bytes),
+				      &done, &from, NULL),
 		     INQ_OK);
 	cr_expect_eq(done, sizeof(bytes));
 	cr_expect_str_eq(bytes, constant);
 	/* The target knows no build-id, so nobody can say that the file is the right one. */
 	cr_expect_eq(from, INQ_FROM_UNVERIFIED);
-	cr_assert_eq(inq_session_read_all(session, (uint64_t)(uintptr_t)landmark, bytes, 16, NULL), INQ_OK);
+	cr_assert_eq(inq_session_read_all(session, (uint64_t)(uintptr_t)landmark, bytes, 16, NULL),
+		     INQ_OK);
 	cr_expect_eq(memcmp(bytes, (const void *)(uintptr_t)landmark, 16), 0);
 	inq_session_free(session);
 }
@@ -129,7 +140,9 @@ Test(session, does_not_invent_what_the_program_could_write)
 	size_t done = 99;
 
 	cr_expect_eq(variable, 4711);
-	cr_expect_eq(inq_session_read(session, (uint64_t)(uintptr_t)&variable, bytes, 4, &done, NULL, &err), INQ_FAULT);
+	cr_expect_eq(inq_session_read(session, (uint64_t)(uintptr_t)&variable, bytes, 4, &done,
+				      NULL, &err),
+		     INQ_FAULT);
 	cr_expect(strstr(err.text, "not in the dump"), "%s", err.text);
 	cr_expect_eq(inq_session_read(session, 1, bytes, 4, &done, NULL, &err), INQ_FAULT);
 	cr_expect_eq(memcmp(bytes, (uint8_t[]){1, 2, 3, 4}, 4), 0);
@@ -158,7 +171,8 @@ Test(session, names_addresses_and_finds_names)
 	cr_expect_eq(value, address);
 	cr_assert_eq(inq_session_evaluate(session, "@$exentry", NULL, &value, NULL), INQ_OK);
 	cr_expect_eq(value, (uint64_t)getauxval(AT_ENTRY));
-	cr_expect_eq(inq_session_evaluate(session, "no_such_symbol_here", NULL, &value, NULL), INQ_ABSENT);
+	cr_expect_eq(inq_session_evaluate(session, "no_such_symbol_here", NULL, &value, NULL),
+		     INQ_ABSENT);
 	inq_session_place(session, 1, &place);
 	cr_expect_null(place.module);
 	cr_expect_str_eq(place.module_name, "");
@@ -186,7 +200,7 @@ Test(session, forgets_files_at_reload)
 	inq_session_free(session);
 }
 
-/* --- what is current --------------------------------------------------------------------------------------------- */
+/* --- what is current -------------------------------------------------------------- */
 
 Test(session, begins_at_the_crashed_thread_and_goes_where_it_is_told)
 {
@@ -246,7 +260,8 @@ Test(session, finds_modules_by_both_names)
 	cr_expect_eq(inq_session_module_find(session, "app"), &modules[0]);
 	cr_expect_eq(inq_session_module_find(session, "APP"), &modules[0]);
 	cr_expect_eq(inq_session_module_find(session, "lib__52_c_ZXZpbA___"), &modules[1],
-		     "as WinDbg would write it: '%s'", inq_session_module_name(session, &modules[1]));
+		     "as WinDbg would write it: '%s'",
+		     inq_session_module_name(session, &modules[1]));
 	cr_expect_null(inq_session_module_find(session, "ap"));
 	inq_session_free(session);
 }
@@ -256,13 +271,14 @@ Test(session, refuses_a_file_that_is_no_dump)
 	struct inq_session *session = NULL;
 	struct inq_error err = {0};
 
-	cr_expect_eq(inq_session_open("/bin/sh", NULL, &session, &err), INQ_UNSUPPORTED, "%s", err.text);
+	cr_expect_eq(inq_session_open("/bin/sh", NULL, &session, &err), INQ_UNSUPPORTED, "%s",
+		     err.text);
 	cr_expect_eq(inq_session_open("/nowhere/at/all", NULL, &session, &err), INQ_ABSENT);
 	cr_expect(strstr(err.text, "/nowhere/at/all"), "%s", err.text);
 	cr_expect_null(session);
 }
 
-/* --- signals ----------------------------------------------------------------------------------------------------- */
+/* --- signals ---------------------------------------------------------------------- */
 
 Test(signals, have_linuxs_words)
 {
@@ -270,7 +286,8 @@ Test(signals, have_linuxs_words)
 		const struct inq_signal *signal = inq_signal_find(number);
 
 		cr_assert_not_null(signal, "%u", number);
-		/* The C library's own table of names is the judge; 29 has two names, and it knows the other. */
+		/* The C library's own table of names is the judge; 29 has two names, and it knows
+		 * the other. */
 		cr_expect_str_eq(signal->name + 3, number == 29 ? "IO" : sigabbrev_np((int)number));
 	}
 	cr_expect_null(inq_signal_find(0));

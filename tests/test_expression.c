@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* --- a small world of names ------------------------------------------------------------------------------ */
+/* --- a small world of names ------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -27,7 +27,8 @@ static const struct {
 	{"app", "add", 0x406000},
 };
 
-static enum inq_status name_value(void *user, const char *name, uint64_t *ret, struct inq_error *err)
+static enum inq_status name_value(void *user, const char *name, uint64_t *ret,
+				  struct inq_error *err)
 {
 	(void)user;
 	if (strcmp(name, "$ra") == 0)
@@ -46,7 +47,8 @@ static enum inq_status symbol_value(void *user, const char *module, const char *
 {
 	(void)user, (void)err;
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
-		if ((!module || strcmp(symbols[i].module, module) == 0) && strcmp(symbols[i].name, name) == 0) {
+		if ((!module || strcmp(symbols[i].module, module) == 0) &&
+		    strcmp(symbols[i].name, name) == 0) {
 			*ret = symbols[i].value;
 			return INQ_OK;
 		}
@@ -58,17 +60,20 @@ static bool module_value(void *user, const char *name, uint64_t *ret)
 {
 	(void)user;
 	*ret = 0x400000;
-	return strcmp(name, "app") == 0 || strcmp(name, "libc.so.6") == 0 || strcmp(name, "libstdc++.so.6") == 0;
+	return strcmp(name, "app") == 0 || strcmp(name, "libc.so.6") == 0 ||
+	       strcmp(name, "libstdc++.so.6") == 0;
 }
 
 /* Memory at 0x1000: 11 22 33 44 55 66 77 88 */
-static enum inq_status read_value(void *user, uint64_t address, void *to, size_t size, struct inq_error *err)
+static enum inq_status read_value(void *user, uint64_t address, void *to, size_t size,
+				  struct inq_error *err)
 {
 	static const uint8_t bytes[] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88};
 
 	(void)user;
 	if (address < 0x1000 || address + size > 0x1008)
-		return inq_fail(err, INQ_FAULT, "0x%llx: not in the dump", (unsigned long long)address);
+		return inq_fail(err, INQ_FAULT, "0x%llx: not in the dump",
+				(unsigned long long)address);
 	memcpy(to, bytes + (address - 0x1000), size);
 	return INQ_OK;
 }
@@ -103,7 +108,7 @@ static void is_refused(const char *text, enum inq_status expected, const char *w
 	cr_expect_eq(value, 4711u, "'%s' moved its output", text);
 }
 
-/* --- numbers ---------------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------- */
 
 Test(expression, reads_numbers_as_hexadecimal)
 {
@@ -130,7 +135,7 @@ Test(expression, refuses_numbers_that_do_not_fit)
 	is_refused("0n99999999999999999999", INQ_USAGE, "more than 64 bits");
 }
 
-/* --- operators --------------------------------------------------------------------------------------------- */
+/* --- operators -------------------------------------------------------------------- */
 
 Test(expression, binds_operators_as_MASM_does)
 {
@@ -189,7 +194,7 @@ Test(expression, reads_pointers_of_the_targets_size)
 	cr_expect_eq(value, 0x44332211u);
 }
 
-/* --- names -------------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------ */
 
 Test(expression, knows_registers_with_and_without_the_sign)
 {
@@ -229,7 +234,7 @@ Test(expression, knows_symbols)
 	is_refused("app!", INQ_USAGE, "name is missing");
 }
 
-/* --- ends ---------------------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------- */
 
 Test(expression, ends_where_another_begins)
 {

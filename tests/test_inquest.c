@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The program itself, from outside: exit codes, words, where it reads and writes, and what it does not touch. */
+/* The program itself, from outside: exit codes, words, where it reads and writes, and what it does
+ * not touch. */
 #include "config.h"
 
 #include "made_core.h"
@@ -22,7 +23,7 @@ enum { ARGUMENTS = 24 };
 static char folder[64], core_path[96], program[4096];
 static struct inq_buffer said, complained;
 
-/* --- running ----------------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------- */
 
 static void drain(int out, int err)
 {
@@ -52,7 +53,8 @@ static int run_argv(const char *input, const char *const *argv)
 	pid_t pid;
 
 	said.size = complained.size = 0;
-	cr_assert(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0);
+	cr_assert(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 &&
+		  pipe2(err, O_CLOEXEC) == 0);
 	pid = fork();
 	if (pid == 0) {
 		dup2(in[0], 0);
@@ -71,7 +73,8 @@ static int run_argv(const char *input, const char *const *argv)
 	close(in[1]);
 	drain(out[0], err[0]);
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
-	cr_assert(WIFEXITED(status), "died of signal %d: %s", WTERMSIG(status), inq_buffer_text(&complained));
+	cr_assert(WIFEXITED(status), "died of signal %d: %s", WTERMSIG(status),
+		  inq_buffer_text(&complained));
 	inq_buffer_append(&said, "", 1);
 	inq_buffer_append(&complained, "", 1);
 	return WEXITSTATUS(status);
@@ -81,7 +84,8 @@ static int run_argv(const char *input, const char *const *argv)
 
 static void says(const char *part)
 {
-	cr_expect(strstr(inq_buffer_text(&said), part), "'%s' is not in:\n%s", part, inq_buffer_text(&said));
+	cr_expect(strstr(inq_buffer_text(&said), part), "'%s' is not in:\n%s", part,
+		  inq_buffer_text(&said));
 }
 
 static void complains(const char *part)
@@ -90,36 +94,64 @@ static void complains(const char *part)
 		  inq_buffer_text(&complained));
 }
 
-/* --- a core ------------------------------------------------------------------------------------------------- */
+/* --- a core ----------------------------------------------------------------------- */
 
-/* Modules whose names are traps: devices, other processes' memory, a pipe, ways out of a folder, escapes. */
+/* Modules whose names are traps: devices, other processes' memory, a pipe, ways out of a folder,
+ * escapes. */
 static char fifo[96];
 static const struct {
 	uint64_t start;
 	const char *name;
 } traps[] = {
-	{0x400000, "/dev/zero"},      {0x500000, "/proc/self/mem"},	  {0x600000, fifo},
-	{0x700000, "//evil/share"},   {0x800000, "../../../../etc/shadow"}, {0x900000, "/etc/passwd"},
+	{0x400000, "/dev/zero"},
+	{0x500000, "/proc/self/mem"},
+	{0x600000, fifo},
+	{0x700000, "//evil/share"},
+	{0x800000, "../../../../etc/shadow"},
+	{0x900000, "/etc/passwd"},
 	{0xa00000, "/opt/\033]52;c;ZXZpbA==\a\xe2\x80\xae\x9b.so"},
 };
 enum { TRAPS = sizeof(traps) / sizeof(traps[0]) };
 
 static void write_core(void)
 {
-	struct built_segment segments[TRAPS + 1] = {{0x7fff00000000, 0x2000, 0x2000, NULL, PF_R | PF_W, 0x11}};
+	struct built_segment segments[TRAPS + 1] = {
+		{0x7fff00000000, 0x2000, 0x2000, NULL, PF_R | PF_W, 0x11}};
 	struct built_file files[TRAPS];
 	struct inq_buffer notes = {0}, core = {0};
-	struct core_spec spec = {.word = 8, .machine = EM_X86_64, .type = ET_CORE, .segments = segments,
-				 .segment_count = TRAPS + 1, .notes = &notes};
-	/* An ELF header in each first page: that is how modules are known from other mapped files. */
-	static uint8_t header[4096] = {0x7f, 'E', 'L', 'F', 2, 1, 1, [16] = ET_DYN, [18] = EM_X86_64, [20] = 1,
-				       [32] = 64, [52] = 64, [54] = 56, [56] = 1, [64] = PT_LOAD, [68] = PF_R | PF_X,
-				       [97] = 0x10, [105] = 0x10};
+	struct core_spec spec = {.word = 8,
+				 .machine = EM_X86_64,
+				 .type = ET_CORE,
+				 .segments = segments,
+				 .segment_count = TRAPS + 1,
+				 .notes = &notes};
+	/* An ELF header in each first page: that is how modules are known from other mapped files.
+	 */
+	static uint8_t header[4096] = {0x7f,
+				       'E',
+				       'L',
+				       'F',
+				       2,
+				       1,
+				       1,
+				       [16] = ET_DYN,
+				       [18] = EM_X86_64,
+				       [20] = 1,
+				       [32] = 64,
+				       [52] = 64,
+				       [54] = 56,
+				       [56] = 1,
+				       [64] = PT_LOAD,
+				       [68] = PF_R | PF_X,
+				       [97] = 0x10,
+				       [105] = 0x10};
 	FILE *file;
 
 	for (size_t i = 0; i < TRAPS; i++) {
-		files[i] = (struct built_file){traps[i].start, traps[i].start + 0x1000, 0, traps[i].name};
-		segments[i + 1] = (struct built_segment){traps[i].start, 0x1000, 0x1000, header, PF_R | PF_X, 0};
+		files[i] = (struct built_file){traps[i].start, traps[i].start + 0x1000, 0,
+					       traps[i].name};
+		segments[i + 1] = (struct built_segment){traps[i].start, 0x1000,      0x1000,
+							 header,	 PF_R | PF_X, 0};
 	}
 	/* Segments by address, as the kernel writes them. */
 	struct built_segment stack = segments[0];
@@ -141,7 +173,8 @@ static void setup(void)
 {
 	const char *built = getenv("INQUEST");
 
-	cr_assert_not_null(realpath(built ? built : "./inquest", program), "the program is not built");
+	cr_assert_not_null(realpath(built ? built : "./inquest", program),
+			   "the program is not built");
 	snprintf(folder, sizeof(folder), "/tmp/inquest-test-XXXXXX");
 	cr_assert_not_null(mkdtemp(folder));
 	snprintf(core_path, sizeof(core_path), "%s/core", folder);
@@ -163,7 +196,7 @@ static void teardown(void)
 
 TestSuite(inquest, .init = setup, .fini = teardown);
 
-/* --- what it says ---------------------------------------------------------------------------------------------- */
+/* --- what it says ----------------------------------------------------------------- */
 
 Test(inquest, opens_a_core_by_its_content_and_says_what_died)
 {
@@ -184,7 +217,8 @@ Test(inquest, reads_commands_from_standard_input)
 	cr_expect_eq(RUN("q\n.echo too late\n", "-z", core_path), 0);
 	cr_expect_not(strstr(inq_buffer_text(&said), "too late"));
 	cr_expect_eq(RUN(".echo not read\n", "-z", core_path, "-c", ".echo done"), 0);
-	cr_expect_not(strstr(inq_buffer_text(&said), "not read"), "-c without a terminal reads no input");
+	cr_expect_not(strstr(inq_buffer_text(&said), "not read"),
+		      "-c without a terminal reads no input");
 }
 
 Test(inquest, ends_with_the_status_of_what_failed)
@@ -225,7 +259,8 @@ Test(inquest, refuses_what_is_no_dump)
 	complains("not a regular file");
 	cr_expect_eq(RUN(NULL, "-z", "/dev/zero"), 1);
 	cr_expect_eq(RUN(NULL, "-z", "\033]0;x\a"), 1);
-	cr_expect_not(strchr(inq_buffer_text(&complained), '\033'), "an escape in a name was shown");
+	cr_expect_not(strchr(inq_buffer_text(&complained), '\033'),
+		      "an escape in a name was shown");
 	complains("\\x1b]0;x\\x07");
 }
 
@@ -247,7 +282,9 @@ Test(inquest, answers_in_JSON)
 	cr_assert_eq(RUN(NULL, "--json", "-z", core_path, "-c", "~*k"), 0);
 	object = json_loads(inq_buffer_text(&said), 0, NULL);
 	cr_assert(object, "%s", inq_buffer_text(&said));
-	frame = json_array_get(json_object_get(json_array_get(json_object_get(object, "threads"), 0), "frames"), 0);
+	frame = json_array_get(
+		json_object_get(json_array_get(json_object_get(object, "threads"), 0), "frames"),
+		0);
 	cr_expect_str_eq(json_string_value(json_object_get(frame, "pc")), "0x400010");
 	cr_expect_str_eq(json_string_value(json_object_get(frame, "trust")), "context");
 	json_decref(object);
@@ -258,7 +295,7 @@ Test(inquest, answers_in_JSON)
 	json_decref(object);
 }
 
-/* --- what it does not do ------------------------------------------------------------------------------------------ */
+/* --- what it does not do ---------------------------------------------------------- */
 
 Test(inquest, shows_nothing_that_steers_a_terminal)
 {
@@ -273,11 +310,22 @@ Test(inquest, shows_nothing_that_steers_a_terminal)
 
 Test(inquest, does_not_open_what_a_dump_names)
 {
-	static const char *const never[] = {"\"/dev/zero\"", "\"/proc/self/mem\"", "fifo\"", "evil/share\"",
-					    "etc/shadow\"", "\"dev/zero\"", "\"proc/self/mem\""};
+	static const char *const never[] = {
+		"\"/dev/zero\"", "\"/proc/self/mem\"", "fifo\"",	   "evil/share\"",
+		"etc/shadow\"",	 "\"dev/zero\"",       "\"proc/self/mem\""};
 	char trace[96], log[1 << 16];
-	const char *const argv[] = {"strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2", program, "-z",
-				    core_path, "-c", "lmv; ~*k; x *!main; db 400000; .reload /f", NULL};
+	const char *const argv[] = {"strace",
+				    "-f",
+				    "-o",
+				    trace,
+				    "-e",
+				    "trace=open,openat,openat2",
+				    program,
+				    "-z",
+				    core_path,
+				    "-c",
+				    "lmv; ~*k; x *!main; db 400000; .reload /f",
+				    NULL};
 	const char *const probe[] = {"strace", "-V", NULL};
 	ssize_t size;
 	int fd;
@@ -296,15 +344,17 @@ Test(inquest, does_not_open_what_a_dump_names)
 		for (char *line = strstr(log, never[i]); line; line = strstr(line + 1, never[i])) {
 			size_t length = strcspn(line, "\n");
 
-			cr_expect(memmem(line, length, "= -1", 4), "opened: %.*s", (int)length, line);
+			cr_expect(memmem(line, length, "= -1", 4), "opened: %.*s", (int)length,
+				  line);
 		}
 	}
 }
 
 Test(inquest, executes_and_loads_nothing_that_lies_about)
 {
-	static const char *const plants[] = {".gdbinit", ".lldbinit", ".inquestrc", ".editrc", ".inquest",
-					     "inquest.conf", "less", "more", "core-gdb.py", "addr2line"};
+	static const char *const plants[] = {".gdbinit",    ".lldbinit",    ".inquestrc", ".editrc",
+					     ".inquest",    "inquest.conf", "less",	  "more",
+					     "core-gdb.py", "addr2line"};
 	char marker[96], path[160];
 	struct stat st;
 
@@ -315,7 +365,8 @@ Test(inquest, executes_and_loads_nothing_that_lies_about)
 		snprintf(path, sizeof(path), "%s/%s", folder, plants[i]);
 		file = fopen(path, "we");
 		cr_assert(file);
-		fprintf(file, "#!/bin/sh\ntouch %s\n!touch %s\nshell touch %s\n", marker, marker, marker);
+		fprintf(file, "#!/bin/sh\ntouch %s\n!touch %s\nshell touch %s\n", marker, marker,
+			marker);
 		fclose(file);
 		chmod(path, 0755);
 	}
@@ -324,7 +375,9 @@ Test(inquest, executes_and_loads_nothing_that_lies_about)
 	setenv("EDITOR", path, 1);
 	setenv("LESSOPEN", path, 1);
 	setenv("PATH", folder, 1);
-	cr_expect_eq(RUN("!touch marker\n.shell touch marker\n", "-z", core_path, "-c", "k; lm; .help"), 0);
+	cr_expect_eq(
+		RUN("!touch marker\n.shell touch marker\n", "-z", core_path, "-c", "k; lm; .help"),
+		0);
 	cr_expect_eq(RUN("!touch marker\n.shell touch marker\n", "-z", core_path), 2);
 	setenv("PATH", "/usr/bin:/bin", 1);
 	cr_expect_neq(stat(marker, &st), 0, "something that lay about was executed");

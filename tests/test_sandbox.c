@@ -47,7 +47,8 @@ static bool denied(long result)
 static bool cannot_open(int socket)
 {
 	(void)socket;
-	return denied(open("/etc/passwd", O_RDONLY)) && denied(open("/tmp/inquest-test", O_WRONLY | O_CREAT, 0600)) &&
+	return denied(open("/etc/passwd", O_RDONLY)) &&
+	       denied(open("/tmp/inquest-test", O_WRONLY | O_CREAT, 0600)) &&
 	       denied(syscall(SYS_open, "/etc/passwd", O_RDONLY)) &&
 	       denied(syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", NULL, 0));
 }
@@ -63,7 +64,8 @@ static bool cannot_execute(int socket)
 	char name[] = "true", *const arguments[] = {name, NULL};
 
 	(void)socket;
-	return denied(execve("/bin/true", arguments, NULL)) && denied(syscall(SYS_fork)) && denied(fork());
+	return denied(execve("/bin/true", arguments, NULL)) && denied(syscall(SYS_fork)) &&
+	       denied(fork());
 }
 
 static bool cannot_touch_others(int socket)
@@ -80,7 +82,8 @@ static bool cannot_make_code(int socket)
 
 	(void)socket;
 	return place != MAP_FAILED && denied(mprotect(place, 4096, PROT_READ | PROT_EXEC)) &&
-	       mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
+	       mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+		       MAP_FAILED;
 }
 
 static bool cannot_raise_its_limits(int socket)
@@ -103,13 +106,34 @@ static bool can_compute(int socket)
 	return getpid() > 0;
 }
 
-Test(sandbox, opens_no_file) { cr_expect_eq(confined(cannot_open, -1), 0); }
-Test(sandbox, makes_no_socket) { cr_expect_eq(confined(cannot_connect, -1), 0); }
-Test(sandbox, starts_no_process) { cr_expect_eq(confined(cannot_execute, -1), 0); }
-Test(sandbox, touches_no_other_process) { cr_expect_eq(confined(cannot_touch_others, -1), 0); }
-Test(sandbox, makes_no_code) { cr_expect_eq(confined(cannot_make_code, -1), 0); }
-Test(sandbox, does_not_raise_its_limits) { cr_expect_eq(confined(cannot_raise_its_limits, -1), 0); }
-Test(sandbox, computes_and_allocates) { cr_expect_eq(confined(can_compute, -1), 0); }
+Test(sandbox, opens_no_file)
+{
+	cr_expect_eq(confined(cannot_open, -1), 0);
+}
+Test(sandbox, makes_no_socket)
+{
+	cr_expect_eq(confined(cannot_connect, -1), 0);
+}
+Test(sandbox, starts_no_process)
+{
+	cr_expect_eq(confined(cannot_execute, -1), 0);
+}
+Test(sandbox, touches_no_other_process)
+{
+	cr_expect_eq(confined(cannot_touch_others, -1), 0);
+}
+Test(sandbox, makes_no_code)
+{
+	cr_expect_eq(confined(cannot_make_code, -1), 0);
+}
+Test(sandbox, does_not_raise_its_limits)
+{
+	cr_expect_eq(confined(cannot_raise_its_limits, -1), 0);
+}
+Test(sandbox, computes_and_allocates)
+{
+	cr_expect_eq(confined(can_compute, -1), 0);
+}
 
 #if !defined(__SANITIZE_ADDRESS__)
 static bool cannot_eat_memory(int socket)
@@ -121,7 +145,10 @@ static bool cannot_eat_memory(int socket)
 	return bytes == MAP_FAILED && errno == ENOMEM;
 }
 
-Test(sandbox, eats_no_more_memory_than_its_limit) { cr_expect_eq(confined(cannot_eat_memory, -1), 0); }
+Test(sandbox, eats_no_more_memory_than_its_limit)
+{
+	cr_expect_eq(confined(cannot_eat_memory, -1), 0);
+}
 #endif
 
 Test(sandbox, inherits_no_descriptor)
@@ -141,7 +168,7 @@ Test(sandbox, inherits_no_descriptor)
 	cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* --- the broker ------------------------------------------------------------------------------------------------ */
+/* --- the broker ------------------------------------------------------------------- */
 
 static const char *wanted_path;
 static enum inq_status wanted_status;
@@ -207,12 +234,15 @@ Test(broker, refuses_everything_else)
 
 Test(broker, knows_files_by_their_first_bytes)
 {
-	static const char *const known[] = {"\177ELF", "MDMP", "PMDM", "\x28\xb5\x2f\xfd", "!<arch>\n",
-					    "\x5e\x2a\x4d\x18"};
-	static const char *const unknown[] = {"root:x:0", "\177ELG", "MDM", "", "!<thin>\n", "-----BEG"};
+	static const char *const known[] = {"\177ELF",		"MDMP",	     "PMDM",
+					    "\x28\xb5\x2f\xfd", "!<arch>\n", "\x5e\x2a\x4d\x18"};
+	static const char *const unknown[] = {"root:x:0", "\177ELG",   "MDM",
+					      "",	  "!<thin>\n", "-----BEG"};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		cr_expect(broker_knows((const unsigned char *)known[i], strlen(known[i])), "%zu", i);
+		cr_expect(broker_knows((const unsigned char *)known[i], strlen(known[i])), "%zu",
+			  i);
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
-		cr_expect_not(broker_knows((const unsigned char *)unknown[i], strlen(unknown[i])), "%zu", i);
+		cr_expect_not(broker_knows((const unsigned char *)unknown[i], strlen(unknown[i])),
+			      "%zu", i);
 }

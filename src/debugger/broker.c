@@ -27,7 +27,7 @@ struct answer {
 	char path[DUMP_PATH];
 };
 
-/* --- messages -------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------- */
 
 static bool send_message(int socket, const void *bytes, size_t size, int fd)
 {
@@ -84,7 +84,7 @@ static bool receive_message(int socket, void *bytes, size_t size, int *ret_fd)
 	return got == (ssize_t)size;
 }
 
-/* --- the worker's end -------------------------------------------------------------------------------------- */
+/* --- the worker's end ------------------------------------------------------------- */
 
 static int ask(struct broker *broker, enum request_kind kind, const char *path, char *ret_path,
 	       enum inq_status *ret_status, struct inq_error *err)
@@ -100,7 +100,8 @@ static int ask(struct broker *broker, enum request_kind kind, const char *path, 
 	memcpy(request.path, path, strlen(path));
 	if (!send_message(broker->socket, &request, sizeof(request), -1) ||
 	    !receive_message(broker->socket, &answer, sizeof(answer), &fd)) {
-		*ret_status = inq_fail(err, INQ_OS, "'%s': the process that opens files is gone", path);
+		*ret_status =
+			inq_fail(err, INQ_OS, "'%s': the process that opens files is gone", path);
 		return -1;
 	}
 	*ret_status = answer.status;
@@ -118,7 +119,8 @@ static int ask(struct broker *broker, enum request_kind kind, const char *path, 
 	return fd;
 }
 
-static int open_by_broker(void *user, const char *path, enum inq_status *ret_status, struct inq_error *err)
+static int open_by_broker(void *user, const char *path, enum inq_status *ret_status,
+			  struct inq_error *err)
 {
 	return ask(user, REQUEST_PATH, path, NULL, ret_status, err);
 }
@@ -138,17 +140,18 @@ int broker_open_dump(struct broker *broker, const char *name, char ret_path[DUMP
 	return ask(broker, REQUEST_DUMP, name, ret_path, ret_status, err);
 }
 
-/* --- the broker's end ---------------------------------------------------------------------------------------- */
+/* --- the broker's end ------------------------------------------------------------- */
 
 /* first bytes, what they are */
 static const struct {
 	const char *bytes;
 	size_t size;
 } magics[] = {
-	{"\177ELF", 4},		    /* core, image, debug file, .dwo, .dwp */
-	{"MDMP", 4}, {"PMDM", 4},   /* minidump of either byte order */
-	{"\x28\xb5\x2f\xfd", 4},    /* zstd frame */
-	{"!<arch>\n", 8},	    /* archive */
+	{"\177ELF", 4}, /* core, image, debug file, .dwo, .dwp */
+	{"MDMP", 4},
+	{"PMDM", 4},		 /* minidump of either byte order */
+	{"\x28\xb5\x2f\xfd", 4}, /* zstd frame */
+	{"!<arch>\n", 8},	 /* archive */
 };
 
 bool broker_knows(const unsigned char *head, size_t size)
@@ -169,8 +172,9 @@ static int check_magic(int fd, const char *path, enum inq_status *ret_status, st
 	if (size > 0 && broker_knows(head, (size_t)size))
 		return fd;
 	close(fd);
-	*ret_status = inq_fail(err, INQ_UNSUPPORTED,
-			       "'%s': not opened: neither a minidump, an ELF file, an archive nor zstd", path);
+	*ret_status = inq_fail(
+		err, INQ_UNSUPPORTED,
+		"'%s': not opened: neither a minidump, an ELF file, an archive nor zstd", path);
 	return -1;
 }
 
@@ -198,7 +202,8 @@ static int serve_one(const struct request *request, struct answer *answer)
 	else if (request->kind == REQUEST_DUMP)
 		fd = dumps_open(request->path, answer->path, &status, &err);
 	if (fd >= 0)
-		fd = check_magic(fd, request->kind == REQUEST_DUMP ? answer->path : request->path, &status, &err);
+		fd = check_magic(fd, request->kind == REQUEST_DUMP ? answer->path : request->path,
+				 &status, &err);
 	answer->status = status;
 	answer->os_errno = err.os_errno;
 	memcpy(answer->text, err.text, sizeof(answer->text));

@@ -12,9 +12,15 @@ static const struct usage {
 	uint32_t flag;
 	const char *name;
 } usages[] = {
-	{INQ_REGION_FREE, "Free"},	{INQ_REGION_STACK, "Stack"},	 {INQ_REGION_HEAP, "Heap"},
-	{INQ_REGION_IMAGE, "Image"},	{INQ_REGION_GUARD, "Guard"},	 {INQ_REGION_RESERVED, "Reserved"},
-	{INQ_REGION_SHARED, "Shared"},	{INQ_REGION_ANONYMOUS, "Anonymous"}, {0, "Other"},
+	{INQ_REGION_FREE, "Free"},
+	{INQ_REGION_STACK, "Stack"},
+	{INQ_REGION_HEAP, "Heap"},
+	{INQ_REGION_IMAGE, "Image"},
+	{INQ_REGION_GUARD, "Guard"},
+	{INQ_REGION_RESERVED, "Reserved"},
+	{INQ_REGION_SHARED, "Shared"},
+	{INQ_REGION_ANONYMOUS, "Anonymous"},
+	{0, "Other"},
 };
 enum { USAGES = sizeof(usages) / sizeof(usages[0]) };
 
@@ -53,8 +59,8 @@ static const char *size_text(char to[32], uint64_t bytes)
 		tenths /= 1024;
 		unit++;
 	}
-	snprintf(to, 32, "%llu.%llu %s", (unsigned long long)tenths / 10, (unsigned long long)tenths % 10,
-		 units[unit]);
+	snprintf(to, 32, "%llu.%llu %s", (unsigned long long)tenths / 10,
+		 (unsigned long long)tenths % 10, units[unit]);
 	return to;
 }
 
@@ -65,7 +71,8 @@ static uint64_t bytes_in_dump(struct debugger *debugger, const struct inq_region
 	uint64_t total = 0, end = region->base + region->size;
 	size_t count;
 
-	if (inq_target_memory(inq_session_target(debugger->session), &ranges, &count, NULL) != INQ_OK)
+	if (inq_target_memory(inq_session_target(debugger->session), &ranges, &count, NULL) !=
+	    INQ_OK)
 		return 0;
 	for (size_t i = 0; i < count && ranges[i].base < end; i++) {
 		uint64_t low = ranges[i].base > region->base ? ranges[i].base : region->base;
@@ -89,7 +96,8 @@ static json_t *json_region(struct debugger *debugger, const struct inq_region *r
 	json_object_set_new(object, "protection", json_text(protection));
 	json_object_set_new(object, "usage", json_text(usages[usage_of(debugger, region)].name));
 	json_object_set_new(object, "file_offset", json_address(region->file_offset));
-	json_object_set_new(object, "in_dump", json_integer((json_int_t)bytes_in_dump(debugger, region)));
+	json_object_set_new(object, "in_dump",
+			    json_integer((json_int_t)bytes_in_dump(debugger, region)));
 	json_object_set_new(object, "name", json_text(region->name));
 	return object;
 }
@@ -100,8 +108,8 @@ static void show_row(struct debugger *debugger, const struct inq_region *region)
 
 	protection_text(region, protection);
 	out_print(&debugger->out, "%s %s %10s  %s  %-9s %s\n", ADDRESS(debugger, region->base),
-		  ADDRESS(debugger, region->base + region->size), size_text(size, region->size), protection,
-		  usages[usage_of(debugger, region)].name, region->name);
+		  ADDRESS(debugger, region->base + region->size), size_text(size, region->size),
+		  protection, usages[usage_of(debugger, region)].name, region->name);
 }
 
 static void show_summary(struct debugger *debugger, const struct inq_region *regions, size_t count)
@@ -139,7 +147,8 @@ static void show_one(struct debugger *debugger, const struct inq_region *region,
 	out_print(out, "In the dump:      %s\n", size_text(size, bytes_in_dump(debugger, region)));
 	if (*region->name) {
 		out_print(out, "Mapped file name: %s\n", region->name);
-		out_print(out, "File offset:      0x%llx\n", (unsigned long long)region->file_offset);
+		out_print(out, "File offset:      0x%llx\n",
+			  (unsigned long long)region->file_offset);
 	}
 	inq_session_place(debugger->session, address, &place);
 	if (place.module) {
@@ -149,7 +158,8 @@ static void show_one(struct debugger *debugger, const struct inq_region *region,
 	}
 }
 
-static enum inq_status show_address(struct debugger *debugger, const char *at, struct inq_error *err)
+static enum inq_status show_address(struct debugger *debugger, const char *at,
+				    struct inq_error *err)
 {
 	const struct inq_region *regions, *region;
 	uint64_t address;
@@ -172,7 +182,8 @@ static enum inq_status show_address(struct debugger *debugger, const char *at, s
 	return INQ_OK;
 }
 
-enum inq_status command_address(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_address(struct debugger *debugger, const struct invocation *call,
+				struct inq_error *err)
 {
 	bool only_summary = strcmp(call->args, "-summary") == 0;
 	const struct inq_region *regions;
@@ -183,7 +194,8 @@ enum inq_status command_address(struct debugger *debugger, const struct invocati
 		return show_address(debugger, call->args, err);
 	status = inq_target_regions(inq_session_target(debugger->session), &regions, &count, err);
 	if (status == INQ_ABSENT)
-		return inq_fail(err, INQ_ABSENT, "the dump does not say how the address space was used");
+		return inq_fail(err, INQ_ABSENT,
+				"the dump does not say how the address space was used");
 	if (status != INQ_OK)
 		return status;
 	if (debugger->out.json) {

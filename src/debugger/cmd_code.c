@@ -7,17 +7,17 @@
 #include <string.h>
 
 enum {
-	DEFAULT_COUNT = 8,     /* instructions, as in WinDbg */
+	DEFAULT_COUNT = 8, /* instructions, as in WinDbg */
 	COUNT_MAX = 100000,
 	FUNCTION_MAX = 1 << 20, /* bytes of a function that uf shows */
-	BACK_MAX = 15,         /* bytes of the longest instruction */
+	BACK_MAX = 15,		/* bytes of the longest instruction */
 };
 
 /* Where to begin and how far to go. */
 struct extent {
 	uint64_t address;
 	uint64_t count; /* instructions; 0: until end */
-	uint64_t end;   /* last address that is shown */
+	uint64_t end;	/* last address that is shown */
 };
 
 /* "[ADDR] [LN | END]" */
@@ -65,7 +65,8 @@ static bool begins_symbol(struct debugger *debugger, uint64_t address)
 	return place.symbol && place.offset == 0;
 }
 
-static enum inq_status show_code(struct debugger *debugger, const struct extent *extent, struct inq_error *err)
+static enum inq_status show_code(struct debugger *debugger, const struct extent *extent,
+				 struct inq_error *err)
 {
 	uint64_t address = extent->address;
 
@@ -73,7 +74,8 @@ static enum inq_status show_code(struct debugger *debugger, const struct extent 
 	for (uint64_t i = 0; extent->count ? i < extent->count : address <= extent->end; i++) {
 		struct inq_instruction instruction;
 		uint8_t bytes[INSTRUCTION_MAX];
-		enum inq_status status = instruction_at(debugger, address, &instruction, bytes, err);
+		enum inq_status status =
+			instruction_at(debugger, address, &instruction, bytes, err);
 
 		if (status != INQ_OK)
 			return i ? INQ_OK : status;
@@ -108,8 +110,9 @@ static size_t meet(struct debugger *debugger, uint64_t start, uint64_t end)
 }
 
 /*
- * Code cannot be read backwards for sure. The function's start, where it is known and near, decodes for sure;
- * otherwise the earliest start that meets the address with enough instructions is the best guess.
+ * Code cannot be read backwards for sure. The function's start, where it is known and near, decodes
+ * for sure; otherwise the earliest start that meets the address with enough instructions is the
+ * best guess.
  */
 static bool find_back(struct debugger *debugger, uint64_t end, uint64_t count, uint64_t *ret_start)
 {
@@ -141,20 +144,23 @@ static bool find_back(struct debugger *debugger, uint64_t end, uint64_t count, u
 	return have > 0;
 }
 
-static enum inq_status show_back(struct debugger *debugger, struct extent extent, struct inq_error *err)
+static enum inq_status show_back(struct debugger *debugger, struct extent extent,
+				 struct inq_error *err)
 {
 	uint64_t end = extent.address;
 
 	if (!extent.count || extent.count > 0x1000)
 		return inq_fail(err, INQ_USAGE, "ub wants L and 1 to 0x1000 instructions");
 	if (!find_back(debugger, end, extent.count, &extent.address))
-		return inq_fail(err, INQ_FAULT, "no instructions lead to 0x%llx", (unsigned long long)end);
+		return inq_fail(err, INQ_FAULT, "no instructions lead to 0x%llx",
+				(unsigned long long)end);
 	extent.count = 0;
 	extent.end = end - 1;
 	return show_code(debugger, &extent, err);
 }
 
-static enum inq_status show_function(struct debugger *debugger, struct extent extent, struct inq_error *err)
+static enum inq_status show_function(struct debugger *debugger, struct extent extent,
+				     struct inq_error *err)
 {
 	struct inq_place place;
 
@@ -164,13 +170,15 @@ static enum inq_status show_function(struct debugger *debugger, struct extent ex
 				(unsigned long long)extent.address);
 	extent.address = place.symbol_address;
 	extent.count = 0;
-	extent.end = place.symbol_address + (place.symbol_size ? place.symbol_size - 1 : place.offset);
+	extent.end =
+		place.symbol_address + (place.symbol_size ? place.symbol_size - 1 : place.offset);
 	if (extent.end - extent.address > FUNCTION_MAX)
 		extent.end = extent.address + FUNCTION_MAX;
 	return show_code(debugger, &extent, err);
 }
 
-enum inq_status command_u(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_u(struct debugger *debugger, const struct invocation *call,
+			  struct inq_error *err)
 {
 	struct extent extent = {.address = debugger->next_code};
 	enum inq_status status = INQ_OK;

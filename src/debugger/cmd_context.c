@@ -16,7 +16,8 @@ static enum inq_status show_scope(struct debugger *debugger, struct inq_error *e
 	return status;
 }
 
-enum inq_status command_ecxr(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_ecxr(struct debugger *debugger, const struct invocation *call,
+			     struct inq_error *err)
 {
 	enum inq_status status = no_more(call->args, err);
 	struct inq_event event;
@@ -30,7 +31,8 @@ enum inq_status command_ecxr(struct debugger *debugger, const struct invocation 
 	return show_scope(debugger, err);
 }
 
-enum inq_status command_cxr(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_cxr(struct debugger *debugger, const struct invocation *call,
+			    struct inq_error *err)
 {
 	const char *at = call->args;
 	enum inq_status status = INQ_OK;
@@ -48,9 +50,10 @@ enum inq_status command_cxr(struct debugger *debugger, const struct invocation *
 	return status == INQ_OK ? show_scope(debugger, err) : status;
 }
 
-/* --- .exr --------------------------------------------------------------------------------------------------- */
+/* --- .exr ------------------------------------------------------------------------- */
 
-static void show_field(struct out *out, const char *name, uint32_t value, const char *word, const char *text)
+static void show_field(struct out *out, const char *name, uint32_t value, const char *word,
+		       const char *text)
 {
 	out_print(out, "%16s: %08x", name, value);
 	if (*word)
@@ -68,21 +71,25 @@ static void show_record(struct debugger *debugger, const struct inq_event *event
 	show_place(out, &place, where);
 	out_print(out, ")\n");
 	show_field(out, "ExceptionCode", event->code, event->name, event->text);
-	show_field(out, "ExceptionFlags", (uint32_t)event->sub_code, event->code_name, event->code_text);
+	show_field(out, "ExceptionFlags", (uint32_t)event->sub_code, event->code_name,
+		   event->code_text);
 	if (event->has_address)
 		out_print(out, "%16s: %s\n", "si_addr", ADDRESS(debugger, event->address));
 	if (event->has_sender)
-		out_print(out, "%16s: process %u, user %u\n", "sent by", event->sender_pid, event->sender_uid);
+		out_print(out, "%16s: process %u, user %u\n", "sent by", event->sender_pid,
+			  event->sender_uid);
 }
 
 static enum inq_status show_last_record(struct debugger *debugger, struct inq_error *err)
 {
 	const struct inq_exception *exception;
 	struct inq_event event;
-	enum inq_status status = inq_target_exception(inq_session_target(debugger->session), &exception, err);
+	enum inq_status status =
+		inq_target_exception(inq_session_target(debugger->session), &exception, err);
 
 	if (status == INQ_ABSENT)
-		return inq_fail(err, INQ_ABSENT, "the dump has no exception: nothing had died when it was taken");
+		return inq_fail(err, INQ_ABSENT,
+				"the dump has no exception: nothing had died when it was taken");
 	if (status == INQ_OK)
 		status = inq_session_event(debugger->session, &event, err);
 	if (status != INQ_OK)
@@ -99,14 +106,18 @@ static enum inq_status show_last_record(struct debugger *debugger, struct inq_er
 	return INQ_OK;
 }
 
-/* A siginfo_t in the dump's memory: si_signo, si_errno, si_code, and si_addr of a fault (64-bit layout). */
-static enum inq_status show_siginfo(struct debugger *debugger, uint64_t address, struct inq_error *err)
+/* A siginfo_t in the dump's memory: si_signo, si_errno, si_code, and si_addr of a fault (64-bit
+ * layout). */
+static enum inq_status show_siginfo(struct debugger *debugger, uint64_t address,
+				    struct inq_error *err)
 {
-	struct inq_event event = {.is_exception = true, .name = "", .text = "", .code_name = "", .code_text = ""};
+	struct inq_event event = {
+		.is_exception = true, .name = "", .text = "", .code_name = "", .code_text = ""};
 	const struct inq_signal *signal;
 	const struct inq_signal_code *code;
 	uint8_t raw[24];
-	enum inq_status status = inq_session_read_all(debugger->session, address, raw, sizeof(raw), err);
+	enum inq_status status =
+		inq_session_read_all(debugger->session, address, raw, sizeof(raw), err);
 
 	if (status != INQ_OK)
 		return status;
@@ -129,7 +140,8 @@ static enum inq_status show_siginfo(struct debugger *debugger, uint64_t address,
 	return INQ_OK;
 }
 
-enum inq_status command_exr(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_exr(struct debugger *debugger, const struct invocation *call,
+			    struct inq_error *err)
 {
 	const char *at = call->args;
 	enum inq_status status;
@@ -142,7 +154,8 @@ enum inq_status command_exr(struct debugger *debugger, const struct invocation *
 		status = no_more(at, err);
 	if (status != INQ_OK)
 		return status;
-	return address == UINT64_MAX ? show_last_record(debugger, err) : show_siginfo(debugger, address, err);
+	return address == UINT64_MAX ? show_last_record(debugger, err)
+				     : show_siginfo(debugger, address, err);
 }
 
 enum inq_status command_lastevent(struct debugger *debugger, const struct invocation *call,

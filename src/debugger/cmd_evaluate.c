@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-static enum inq_status take_all(struct debugger *debugger, const char *text, uint64_t *ret, struct inq_error *err)
+static enum inq_status take_all(struct debugger *debugger, const char *text, uint64_t *ret,
+				struct inq_error *err)
 {
 	const char *at = text;
 	enum inq_status status;
@@ -18,7 +19,8 @@ static enum inq_status take_all(struct debugger *debugger, const char *text, uin
 	return status == INQ_OK ? no_more(at, err) : status;
 }
 
-enum inq_status command_evaluate(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_evaluate(struct debugger *debugger, const struct invocation *call,
+				 struct inq_error *err)
 {
 	struct inq_place place;
 	uint64_t value;
@@ -32,7 +34,8 @@ enum inq_status command_evaluate(struct debugger *debugger, const struct invocat
 		json_place(debugger->out.json, &place);
 		return INQ_OK;
 	}
-	out_print(&debugger->out, "Evaluate expression: %lld = %s\n", (long long)value, ADDRESS(debugger, value));
+	out_print(&debugger->out, "Evaluate expression: %lld = %s\n", (long long)value,
+		  ADDRESS(debugger, value));
 	return INQ_OK;
 }
 
@@ -50,7 +53,8 @@ static void show_bits(struct out *out, uint64_t value)
 	out_print(out, "\n");
 }
 
-/* Floating point has no conversion in the output layer: it is rare here, and digits are not hostile. */
+/* Floating point has no conversion in the output layer: it is rare here, and digits are not
+ * hostile. */
 static void show_reals(struct out *out, uint64_t value)
 {
 	char text[3][32];
@@ -66,7 +70,8 @@ static void show_reals(struct out *out, uint64_t value)
 	out_print(out, "  Float:   low %s high %s\n  Double:  %s\n", text[0], text[1], text[2]);
 }
 
-enum inq_status command_formats(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_formats(struct debugger *debugger, const struct invocation *call,
+				struct inq_error *err)
 {
 	struct out *out = &debugger->out;
 	char when[TIME_TEXT];
@@ -83,7 +88,8 @@ enum inq_status command_formats(struct debugger *debugger, const struct invocati
 	out_print(out, "  Octal:   %022llo\n", (unsigned long long)value);
 	show_bits(out, value);
 	/* Years of four digits only; what is further away is not a time. */
-	out_print(out, "  Time:    %s\n", value < 253402300800ull ? time_text(when, value) : "none");
+	out_print(out, "  Time:    %s\n",
+		  value < 253402300800ull ? time_text(when, value) : "none");
 	show_reals(out, value);
 	return INQ_OK;
 }

@@ -8,17 +8,20 @@
 
 enum kind { UNITS, TEXT, WIDE_TEXT, SYMBOLS };
 
-/* name, what it shows, bytes of a unit (0: a pointer), units to a line, units by default, ASCII at the end */
+/* name, what it shows, bytes of a unit (0: a pointer), units to a line, units by default, ASCII at
+ * the end */
 static const struct style {
 	const char *name;
 	enum kind kind;
 	unsigned size, columns, count;
 	bool ascii;
 } styles[] = {
-	{"db", UNITS, 1, 16, 128, true},  {"dw", UNITS, 2, 8, 64, false},   {"dd", UNITS, 4, 4, 32, false},
-	{"dq", UNITS, 8, 2, 16, false},   {"dp", UNITS, 0, 2, 16, false},   {"dc", UNITS, 4, 4, 32, true},
-	{"da", TEXT, 1, 64, 384, false},  {"du", WIDE_TEXT, 2, 32, 192, false},
-	{"dds", SYMBOLS, 4, 1, 32, false}, {"dqs", SYMBOLS, 8, 1, 16, false}, {"dps", SYMBOLS, 0, 1, 16, false},
+	{"db", UNITS, 1, 16, 128, true},   {"dw", UNITS, 2, 8, 64, false},
+	{"dd", UNITS, 4, 4, 32, false},	   {"dq", UNITS, 8, 2, 16, false},
+	{"dp", UNITS, 0, 2, 16, false},	   {"dc", UNITS, 4, 4, 32, true},
+	{"da", TEXT, 1, 64, 384, false},   {"du", WIDE_TEXT, 2, 32, 192, false},
+	{"dds", SYMBOLS, 4, 1, 32, false}, {"dqs", SYMBOLS, 8, 1, 16, false},
+	{"dps", SYMBOLS, 0, 1, 16, false},
 };
 
 enum { RANGE_MAX = 1 << 28 }; /* bytes that one d shows */
@@ -54,8 +57,8 @@ static void read_row(struct debugger *debugger, uint64_t address, size_t size, s
 		enum inq_bytes_from from;
 		size_t now;
 
-		if (inq_session_read(debugger->session, address + done, row->bytes + done, size - done, &now,
-				     &from, NULL) != INQ_OK) {
+		if (inq_session_read(debugger->session, address + done, row->bytes + done,
+				     size - done, &now, &from, NULL) != INQ_OK) {
 			done++;
 			continue;
 		}
@@ -67,7 +70,8 @@ static void read_row(struct debugger *debugger, uint64_t address, size_t size, s
 	}
 }
 
-/* What the reader must know of the bytes: they are the file's, not the dump's. Said once for each run. */
+/* What the reader must know of the bytes: they are the file's, not the dump's. Said once for each
+ * run. */
 static void show_origin(struct debugger *debugger, const struct row *row, bool *was_image)
 {
 	if (row->any && row->from_image && !*was_image)
@@ -93,7 +97,7 @@ static void show_ascii(struct out *out, const struct row *row)
 {
 	for (size_t i = 0; i < row->size; i++)
 		out_print(out, "%c",
-			  !row->known[i] ? '?'
+			  !row->known[i]				  ? '?'
 			  : row->bytes[i] >= 0x20 && row->bytes[i] < 0x7f ? row->bytes[i]
 									  : '.');
 }
@@ -138,8 +142,8 @@ static void show_units(struct debugger *debugger, const struct style *style, uin
 	out_print(out, "\n");
 }
 
-static enum inq_status show_range(struct debugger *debugger, const struct style *style, uint64_t address,
-				  uint64_t units)
+static enum inq_status show_range(struct debugger *debugger, const struct style *style,
+				  uint64_t address, uint64_t units)
 {
 	unsigned size = unit_size(debugger, style);
 	size_t line = (size_t)style->columns * size;
@@ -160,8 +164,8 @@ static enum inq_status show_range(struct debugger *debugger, const struct style 
 }
 
 /* Up to the NUL, or as many units as were asked for; lines of one quoted run each. */
-static enum inq_status show_text(struct debugger *debugger, const struct style *style, uint64_t address,
-				 uint64_t units)
+static enum inq_status show_text(struct debugger *debugger, const struct style *style,
+				 uint64_t address, uint64_t units)
 {
 	struct out *out = &debugger->out;
 	bool ended = false, was_image = false;
@@ -182,7 +186,8 @@ static enum inq_status show_text(struct debugger *debugger, const struct style *
 			else if (!value)
 				ended = true;
 			else
-				out_print(out, "%c", value >= 0x20 && value < 0x7f ? (int)value : '.');
+				out_print(out, "%c",
+					  value >= 0x20 && value < 0x7f ? (int)value : '.');
 			ended |= !row.known[i * style->size];
 		}
 		out_print(out, "\"\n");
@@ -194,8 +199,9 @@ static enum inq_status show_text(struct debugger *debugger, const struct style *
 }
 
 /* "[ADDR] [LN | END]"; END is the last byte that is wanted. */
-static enum inq_status take_range(struct debugger *debugger, const struct style *style, const char *at,
-				  uint64_t *address, uint64_t *units, struct inq_error *err)
+static enum inq_status take_range(struct debugger *debugger, const struct style *style,
+				  const char *at, uint64_t *address, uint64_t *units,
+				  struct inq_error *err)
 {
 	unsigned size = unit_size(debugger, style);
 	enum inq_status status = INQ_OK;
@@ -220,7 +226,8 @@ static enum inq_status take_range(struct debugger *debugger, const struct style 
 	return status == INQ_OK ? no_more(at, err) : status;
 }
 
-enum inq_status command_d(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_d(struct debugger *debugger, const struct invocation *call,
+			  struct inq_error *err)
 {
 	const struct style *style = style_named(call->name[1] ? call->name : debugger->dump_style);
 	uint64_t address = debugger->next_dump, units;

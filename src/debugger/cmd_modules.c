@@ -31,7 +31,8 @@ static const char *level_name(const struct inq_module_files *files)
 
 static const char *match_name(enum inq_match match)
 {
-	static const char *const names[] = {"none", "by its path only, unverified", "build-id matches"};
+	static const char *const names[] = {"none", "by its path only, unverified",
+					    "build-id matches"};
 
 	return names[match];
 }
@@ -48,12 +49,15 @@ static void id_text(const struct inq_module *module, char to[2 * INQ_BUILD_ID_MA
 	to[at] = '\0';
 }
 
-static bool is_chosen(struct debugger *debugger, const struct choice *choice, const struct inq_module *module)
+static bool is_chosen(struct debugger *debugger, const struct choice *choice,
+		      const struct inq_module *module)
 {
 	if (choice->by_address)
-		return choice->address >= module->base && choice->address - module->base < module->size;
-	return !choice->pattern[0] || fnmatch(choice->pattern, inq_session_module_name(debugger->session, module),
-					      FNM_CASEFOLD) == 0;
+		return choice->address >= module->base &&
+		       choice->address - module->base < module->size;
+	return !choice->pattern[0] ||
+	       fnmatch(choice->pattern, inq_session_module_name(debugger->session, module),
+		       FNM_CASEFOLD) == 0;
 }
 
 static void show_details(struct debugger *debugger, const struct inq_module *module,
@@ -63,13 +67,16 @@ static void show_details(struct debugger *debugger, const struct inq_module *mod
 	struct out *out = &debugger->out;
 
 	id_text(module, id);
-	out_print(out, "    Loaded image name: %s%s\n", module->path, module->deleted ? " (deleted)" : "");
+	out_print(out, "    Loaded image name: %s%s\n", module->path,
+		  module->deleted ? " (deleted)" : "");
 	out_print(out, "    Build ID:          %s\n", *id ? id : "unknown");
 	out_print(out, "    Image size:        %08llx\n", (unsigned long long)module->size);
 	if (*files->image_path)
-		out_print(out, "    Image file:        %s (%s)\n", files->image_path, match_name(files->match));
+		out_print(out, "    Image file:        %s (%s)\n", files->image_path,
+			  match_name(files->match));
 	else
-		out_print(out, "    Image file:        none%s%s\n", *files->why ? ": " : "", files->why);
+		out_print(out, "    Image file:        none%s%s\n", *files->why ? ": " : "",
+			  files->why);
 	if (*files->debug_path)
 		out_print(out, "    Debug file:        %s\n", files->debug_path);
 	if (module->timestamp)
@@ -78,7 +85,8 @@ static void show_details(struct debugger *debugger, const struct inq_module *mod
 		out_print(out, "    CheckSum:          %08x\n", module->checksum);
 }
 
-static void show_module(struct debugger *debugger, const struct choice *choice, const struct inq_module *module)
+static void show_module(struct debugger *debugger, const struct choice *choice,
+			const struct inq_module *module)
 {
 	struct inq_module_files files;
 	struct out *out = &debugger->out;
@@ -105,21 +113,24 @@ static json_t *json_module(struct debugger *debugger, const struct choice *choic
 	id_text(module, id);
 	json_object_set_new(object, "start", json_address(module->base));
 	json_object_set_new(object, "end", json_address(module->base + module->size));
-	json_object_set_new(object, "name", json_text(inq_session_module_name(debugger->session, module)));
+	json_object_set_new(object, "name",
+			    json_text(inq_session_module_name(debugger->session, module)));
 	json_object_set_new(object, "path", json_text(module->path));
 	json_object_set_new(object, "build_id", *id ? json_text(id) : json_null());
 	json_object_set_new(object, "main", json_boolean(module->main));
 	json_object_set_new(object, "deleted", json_boolean(module->deleted));
 	json_object_set_new(object, "unloaded", json_boolean(module->unloaded));
 	json_object_set_new(object, "symbols", json_text(level_name(&files)));
-	json_object_set_new(object, "image_file", *files.image_path ? json_text(files.image_path) : json_null());
-	json_object_set_new(object, "debug_file", *files.debug_path ? json_text(files.debug_path) : json_null());
+	json_object_set_new(object, "image_file",
+			    *files.image_path ? json_text(files.image_path) : json_null());
+	json_object_set_new(object, "debug_file",
+			    *files.debug_path ? json_text(files.debug_path) : json_null());
 	return object;
 }
 
 /* Letters glued to lm ("lmvm PATTERN") or standing by themselves ("lm v m PATTERN"). */
-static enum inq_status take_letters(struct debugger *debugger, const char *letters, struct choice *choice,
-				    const char **at, struct inq_error *err)
+static enum inq_status take_letters(struct debugger *debugger, const char *letters,
+				    struct choice *choice, const char **at, struct inq_error *err)
 {
 	for (; *letters; letters++) {
 		if (*letters == 'v') {
@@ -159,7 +170,8 @@ static enum inq_status take_choice(struct debugger *debugger, const struct invoc
 	return status;
 }
 
-enum inq_status command_lm(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_lm(struct debugger *debugger, const struct invocation *call,
+			   struct inq_error *err)
 {
 	json_t *array = debugger->out.json ? json_array() : NULL;
 	struct choice choice = {0};
@@ -187,13 +199,15 @@ enum inq_status command_lm(struct debugger *debugger, const struct invocation *c
 	if (array)
 		json_object_set_new(debugger->out.json, "modules", array);
 	if (!shown && choice.by_address)
-		return inq_fail(err, INQ_ABSENT, "0x%llx is in no module", (unsigned long long)choice.address);
+		return inq_fail(err, INQ_ABSENT, "0x%llx is in no module",
+				(unsigned long long)choice.address);
 	if (!shown && choice.pattern[0])
 		return inq_fail(err, INQ_ABSENT, "no module is called '%s'", choice.pattern);
 	return INQ_OK;
 }
 
-enum inq_status command_reload(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_reload(struct debugger *debugger, const struct invocation *call,
+			       struct inq_error *err)
 {
 	const char *at = call->args;
 
@@ -214,7 +228,8 @@ enum inq_status command_reload(struct debugger *debugger, const struct invocatio
 	return INQ_OK;
 }
 
-static enum inq_status set_path(struct debugger *debugger, const char *text, bool append, struct inq_error *err)
+static enum inq_status set_path(struct debugger *debugger, const char *text, bool append,
+				struct inq_error *err)
 {
 	char *path = NULL;
 	int length;
@@ -233,7 +248,8 @@ static enum inq_status set_path(struct debugger *debugger, const char *text, boo
 	return inq_session_set_paths(debugger->session, path, NULL, err);
 }
 
-enum inq_status command_sympath(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_sympath(struct debugger *debugger, const struct invocation *call,
+				struct inq_error *err)
 {
 	const char *at = call->args;
 	bool append = *at == '+';

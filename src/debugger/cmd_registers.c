@@ -8,9 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
-/* --- the order in which WinDbg shows them ----------------------------------------------------------------- */
+/* --- the order in which WinDbg shows them ----------------------------------------- */
 
-/* machine, registers of the block, how many to a line, flags register, segment registers of the last line */
+/* machine, registers of the block, how many to a line, flags register, segment registers of the
+ * last line */
 static const struct layout {
 	enum inq_machine machine;
 	const char *general;
@@ -18,11 +19,12 @@ static const struct layout {
 	const char *flags;
 	const char *segments;
 } layouts[] = {
-	{INQ_MACHINE_AMD64, "rax rbx rcx rdx rsi rdi rip rsp rbp r8 r9 r10 r11 r12 r13 r14 r15", 3, "efl",
-	 "cs ss ds es fs gs"},
+	{INQ_MACHINE_AMD64, "rax rbx rcx rdx rsi rdi rip rsp rbp r8 r9 r10 r11 r12 r13 r14 r15", 3,
+	 "efl", "cs ss ds es fs gs"},
 	{INQ_MACHINE_X86, "eax ebx ecx edx esi edi eip esp ebp", 6, "efl", "cs ss ds es fs gs"},
 	{INQ_MACHINE_ARM64,
-	 "x0 x1 x2 x3 x4 x5 x6 x7 x8 x9 x10 x11 x12 x13 x14 x15 x16 x17 x18 x19 x20 x21 x22 x23 x24 x25 x26 x27 "
+	 "x0 x1 x2 x3 x4 x5 x6 x7 x8 x9 x10 x11 x12 x13 x14 x15 x16 x17 x18 x19 x20 x21 x22 x23 "
+	 "x24 x25 x26 x27 "
 	 "x28 fp lr sp pc cpsr",
 	 4, NULL, ""},
 	{INQ_MACHINE_ARM, "r0 r1 r2 r3 r4 r5 r6 r7 r8 r9 r10 r11 r12 sp lr pc cpsr", 6, NULL, ""},
@@ -52,8 +54,8 @@ static bool next_name(const char **at, char name[16])
 	return take_word(at, name, 16);
 }
 
-static void show_one(struct out *out, const struct inq_context *context, const char *name, int width,
-		     unsigned digits)
+static void show_one(struct out *out, const struct inq_context *context, const char *name,
+		     int width, unsigned digits)
 {
 	const struct inq_register *reg = inq_register_find(context->machine, name, NULL, NULL);
 	uint64_t value;
@@ -68,13 +70,16 @@ static void show_flags(struct out *out, uint64_t flags)
 {
 	out_print(out, "iopl=%u        ", (unsigned)(flags >> 12 & 3));
 	for (size_t i = 0; i < sizeof(flag_words) / sizeof(flag_words[0]); i++)
-		out_print(out, " %s", flags >> flag_words[i].bit & 1 ? flag_words[i].set : flag_words[i].clear);
+		out_print(out, " %s",
+			  flags >> flag_words[i].bit & 1 ? flag_words[i].set : flag_words[i].clear);
 	out_print(out, "\n");
 }
 
-static void show_flag_lines(struct out *out, const struct inq_context *context, const struct layout *layout)
+static void show_flag_lines(struct out *out, const struct inq_context *context,
+			    const struct layout *layout)
 {
-	const struct inq_register *reg = inq_register_find(context->machine, layout->flags, NULL, NULL);
+	const struct inq_register *reg =
+		inq_register_find(context->machine, layout->flags, NULL, NULL);
 	const char *at = layout->segments;
 	char name[16];
 	uint64_t flags;
@@ -135,10 +140,11 @@ void show_registers(struct debugger *debugger, const struct inq_context *context
 	show_instruction(debugger, inq_context_pc(context));
 }
 
-/* --- r -------------------------------------------------------------------------------------------------------- */
+/* --- r ---------------------------------------------------------------------------- */
 
 /* A wide register as bytes, highest first, as WinDbg shows vectors as one number. */
-static void show_wide(struct out *out, const struct inq_context *context, const struct inq_register *reg)
+static void show_wide(struct out *out, const struct inq_context *context,
+		      const struct inq_register *reg)
 {
 	unsigned size = reg->class == INQ_REG_FLOAT ? 10 : reg->size;
 
@@ -170,10 +176,11 @@ static void show_class(struct debugger *debugger, const struct inq_context *cont
 static const struct {
 	const char *letter;
 	unsigned class;
-} classes[] = {{"f", INQ_REG_FLOAT}, {"F", INQ_REG_FLOAT}, {"X", INQ_REG_VECTOR}, {"d", INQ_REG_DEBUG}};
+} classes[] = {
+	{"f", INQ_REG_FLOAT}, {"F", INQ_REG_FLOAT}, {"X", INQ_REG_VECTOR}, {"d", INQ_REG_DEBUG}};
 
-static enum inq_status show_named(struct debugger *debugger, const struct inq_context *context, const char *name,
-				  struct inq_error *err)
+static enum inq_status show_named(struct debugger *debugger, const struct inq_context *context,
+				  const char *name, struct inq_error *err)
 {
 	unsigned shift, size;
 	const struct inq_register *reg = inq_register_find(context->machine, name, &shift, &size);
@@ -186,8 +193,9 @@ static enum inq_status show_named(struct debugger *debugger, const struct inq_co
 	}
 	if (!reg && name[0] != '$')
 		return inq_fail(err, INQ_USAGE, "'%s' is not a register of %s", name,
-				inq_machine_info(context->machine) ? inq_machine_info(context->machine)->name
-								   : "this machine");
+				inq_machine_info(context->machine)
+					? inq_machine_info(context->machine)->name
+					: "this machine");
 	status = inq_session_evaluate(debugger->session, name, NULL, &value, err);
 	if (status != INQ_OK)
 		return status;
@@ -201,12 +209,14 @@ static enum inq_status show_named(struct debugger *debugger, const struct inq_co
 		json_object_set_new(registers, name, json_address(value));
 		return INQ_OK;
 	}
-	out_print(&debugger->out, "%s=%0*llx\n", name, reg ? (int)size * 2 : 16, (unsigned long long)value);
+	out_print(&debugger->out, "%s=%0*llx\n", name, reg ? (int)size * 2 : 16,
+		  (unsigned long long)value);
 	return INQ_OK;
 }
 
 /* $t0 to $t19 = expression; all else in a dump is as it was. */
-static enum inq_status assign(struct debugger *debugger, const char *name, const char *at, struct inq_error *err)
+static enum inq_status assign(struct debugger *debugger, const char *name, const char *at,
+			      struct inq_error *err)
 {
 	char *end;
 	unsigned long index = strtoul(name + (strncmp(name, "$t", 2) == 0 ? 2 : 0), &end, 10);
@@ -215,7 +225,8 @@ static enum inq_status assign(struct debugger *debugger, const char *name, const
 
 	if (strncmp(name, "$t", 2) != 0 || *end || !isdigit((unsigned char)name[2]) ||
 	    index >= INQ_USER_REGISTERS)
-		return inq_fail(err, INQ_UNSUPPORTED, "'%s' of a dump cannot be changed; $t0 to $t19 can", name);
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"'%s' of a dump cannot be changed; $t0 to $t19 can", name);
 	at = skip_spaces(at + 1);
 	status = inq_session_evaluate(debugger->session, at, NULL, &value, err);
 	if (status == INQ_OK)
@@ -223,8 +234,8 @@ static enum inq_status assign(struct debugger *debugger, const char *name, const
 	return status;
 }
 
-static enum inq_status one_argument(struct debugger *debugger, const struct inq_context *context, const char **at,
-				    struct inq_error *err)
+static enum inq_status one_argument(struct debugger *debugger, const struct inq_context *context,
+				    const char **at, struct inq_error *err)
 {
 	char name[32];
 	size_t length;
@@ -254,7 +265,8 @@ static enum inq_status one_argument(struct debugger *debugger, const struct inq_
 	return show_named(debugger, context, name, err);
 }
 
-enum inq_status command_r(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_r(struct debugger *debugger, const struct invocation *call,
+			  struct inq_error *err)
 {
 	struct inq_context context = {0};
 	enum inq_status status = inq_session_frame_context(debugger->session, &context, err);

@@ -6,14 +6,16 @@
 #include <string.h>
 #include <time.h>
 
-enum inq_status command_echo(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_echo(struct debugger *debugger, const struct invocation *call,
+			     struct inq_error *err)
 {
 	(void)err;
 	out_print(&debugger->out, "%s\n", call->args);
 	return INQ_OK;
 }
 
-enum inq_status command_time(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_time(struct debugger *debugger, const struct invocation *call,
+			     struct inq_error *err)
 {
 	const struct inq_process *process;
 	struct out *out = &debugger->out;
@@ -30,8 +32,10 @@ enum inq_status command_time(struct debugger *debugger, const struct invocation 
 	if (process->create_time)
 		out_print(out, "Process started: %s\n", time_text(when, process->create_time));
 	out_print(out, "Kernel time:     %llu.%06llu s\nUser time:       %llu.%06llu s\n",
-		  (unsigned long long)process->kernel_us / 1000000, (unsigned long long)process->kernel_us % 1000000,
-		  (unsigned long long)process->user_us / 1000000, (unsigned long long)process->user_us % 1000000);
+		  (unsigned long long)process->kernel_us / 1000000,
+		  (unsigned long long)process->kernel_us % 1000000,
+		  (unsigned long long)process->user_us / 1000000,
+		  (unsigned long long)process->user_us % 1000000);
 	return INQ_OK;
 }
 
@@ -47,14 +51,17 @@ static void show_all(struct out *out)
 	for (size_t i = 0; i < command_count; i++) {
 		size_t width = strlen(commands[i].names);
 
-		out_print(out, "  %s %-*s  %s\n", commands[i].names, width < 27 ? 27 - (int)width : 0,
-			  commands[i].syntax, commands[i].summary);
+		out_print(out, "  %s %-*s  %s\n", commands[i].names,
+			  width < 27 ? 27 - (int)width : 0, commands[i].syntax,
+			  commands[i].summary);
 	}
-	out_print(out, "\n.help COMMAND tells more. Numbers are hexadecimal; 0n10 is decimal. Commands are parted\n"
+	out_print(out, "\n.help COMMAND tells more. Numbers are hexadecimal; 0n10 is decimal. "
+		       "Commands are parted\n"
 		       "by ';', and '*' begins a comment.\n");
 }
 
-enum inq_status command_help(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_help(struct debugger *debugger, const struct invocation *call,
+			     struct inq_error *err)
 {
 	const struct command *command;
 	struct out *out = &debugger->out;
@@ -67,7 +74,8 @@ enum inq_status command_help(struct debugger *debugger, const struct invocation 
 	}
 	command = command_find(call->args, name, &rest);
 	if (!command || *rest)
-		return inq_fail(err, INQ_USAGE, "'%s': no such command; .help lists them", call->args);
+		return inq_fail(err, INQ_USAGE, "'%s': no such command; .help lists them",
+				call->args);
 	show_names(out, command->names);
 	out_print(out, " %s\n    %s\n", command->syntax, command->summary);
 	/* The table's text is ours, but goes the same way as all text: line by line. */
@@ -80,7 +88,8 @@ enum inq_status command_help(struct debugger *debugger, const struct invocation 
 	return INQ_OK;
 }
 
-enum inq_status command_lines(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_lines(struct debugger *debugger, const struct invocation *call,
+			      struct inq_error *err)
 {
 	const char *args = call->args;
 
@@ -92,11 +101,13 @@ enum inq_status command_lines(struct debugger *debugger, const struct invocation
 		debugger->lines = false;
 	else
 		return inq_fail(err, INQ_USAGE, "'%s': not understood", args);
-	out_print(&debugger->out, "Line number information will %sbe shown\n", debugger->lines ? "" : "not ");
+	out_print(&debugger->out, "Line number information will %sbe shown\n",
+		  debugger->lines ? "" : "not ");
 	return INQ_OK;
 }
 
-enum inq_status command_quit(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_quit(struct debugger *debugger, const struct invocation *call,
+			     struct inq_error *err)
 {
 	enum inq_status status = no_more(call->args, err);
 

@@ -7,8 +7,8 @@
 
 /* What each letter after k adds. */
 struct style {
-	bool arguments;  /* kb, kv: words at the frame's arguments */
-	bool trust;      /* kv: how each frame was found */
+	bool arguments;	 /* kb, kv: words at the frame's arguments */
+	bool trust;	 /* kv: how each frame was found */
 	bool parameters; /* kp: the types of parameters, as the name has them */
 };
 
@@ -27,8 +27,8 @@ static uint64_t return_address(const struct inq_stack *stack, size_t physical)
 	return physical + 1 < stack->frames.count ? stack->frames.frames[physical + 1].pc : 0;
 }
 
-/* WinDbg's four words: above the return address, where the x64 calling convention of Windows homes arguments;
- * here they are whatever lies there, on 32-bit x86 the arguments. */
+/* WinDbg's four words: above the return address, where the x64 calling convention of Windows homes
+ * arguments; here they are whatever lies there, on 32-bit x86 the arguments. */
 static void show_arguments(struct debugger *debugger, const struct inq_frame *frame)
 {
 	unsigned size = inq_session_pointer_size(debugger->session);
@@ -38,7 +38,8 @@ static void show_arguments(struct debugger *debugger, const struct inq_frame *fr
 	for (unsigned i = 0; i < 4; i++) {
 		uint64_t word;
 
-		if (frame->cfa && inq_target_read_pointer(target, frame->cfa + i * size, &word, NULL) == INQ_OK)
+		if (frame->cfa &&
+		    inq_target_read_pointer(target, frame->cfa + i * size, &word, NULL) == INQ_OK)
 			out_print(&debugger->out, "%s ", ADDRESS(debugger, word));
 		else
 			out_print(&debugger->out, "%.*s ", size == 4 ? 8 : 17, "????????`????????");
@@ -61,8 +62,8 @@ static void show_line(struct debugger *debugger, const struct inq_stack *stack, 
 	const char *trust = style->trust ? inq_trust_name(frame->trust) : weak_trust(frame->trust);
 
 	if (call->inlined) {
-		out_print(out, "%02zx %-*s %-*s     ", index, narrow ? 8 : 17, "(Inline Function)", narrow ? 8 : 17,
-			  narrow ? "--------" : "--------`--------");
+		out_print(out, "%02zx %-*s %-*s     ", index, narrow ? 8 : 17, "(Inline Function)",
+			  narrow ? 8 : 17, narrow ? "--------" : "--------`--------");
 	} else {
 		out_print(out, "%02zx %s %s     ", index, ADDRESS(debugger, frame->sp),
 			  ADDRESS(debugger, return_address(stack, call->physical)));
@@ -88,7 +89,7 @@ static void show_stop(struct debugger *debugger, const struct inq_stack *stack, 
 	out_print(out, ")\n");
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------------ */
+/* --- JSON ------------------------------------------------------------------------- */
 
 static json_t *json_call(const struct inq_stack *stack, size_t index)
 {
@@ -110,7 +111,8 @@ static json_t *json_call(const struct inq_stack *stack, size_t index)
 	return object;
 }
 
-static json_t *json_stack(struct debugger *debugger, long thread, size_t limit, struct inq_error *err)
+static json_t *json_stack(struct debugger *debugger, long thread, size_t limit,
+			  struct inq_error *err)
 {
 	long shown = thread < 0 ? inq_session_thread(debugger->session) : thread;
 	struct inq_stack stack;
@@ -139,7 +141,7 @@ static json_t *json_stack(struct debugger *debugger, long thread, size_t limit, 
 	return object;
 }
 
-/* --- commands ---------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------- */
 
 enum inq_status show_stack(struct debugger *debugger, const char *name, long thread, size_t limit,
 			   struct inq_error *err)
@@ -162,10 +164,12 @@ enum inq_status show_stack(struct debugger *debugger, const char *name, long thr
 	status = inq_session_stack(debugger->session, thread, limit, &stack, err);
 	if (status != INQ_OK)
 		return status;
-	out_print(&debugger->out, " # %-*s %-*s %sCall Site\n", narrow ? 8 : 17, "Child-SP", narrow ? 12 : 21,
-		  "RetAddr", !style.arguments ? "" : narrow ? ": Words at the caller's stack          : "
-							    : ": Words at the caller's stack                     "
-							      "                        : ");
+	out_print(&debugger->out, " # %-*s %-*s %sCall Site\n", narrow ? 8 : 17, "Child-SP",
+		  narrow ? 12 : 21, "RetAddr",
+		  !style.arguments ? ""
+		  : narrow	   ? ": Words at the caller's stack          : "
+				   : ": Words at the caller's stack                     "
+				     "                        : ");
 	for (size_t i = 0; i < stack.count && !out_stop(&debugger->out); i++)
 		show_line(debugger, &stack, i, &style);
 	show_stop(debugger, &stack, limit != 0);
@@ -173,7 +177,8 @@ enum inq_status show_stack(struct debugger *debugger, const char *name, long thr
 	return INQ_OK;
 }
 
-enum inq_status command_k(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_k(struct debugger *debugger, const struct invocation *call,
+			  struct inq_error *err)
 {
 	const char *at = call->args;
 	uint64_t limit = 0;
@@ -195,7 +200,8 @@ static enum inq_status show_frame(struct debugger *debugger, bool registers, str
 	struct inq_context context = {0};
 	struct inq_stack stack;
 	size_t index = inq_session_frame(debugger->session);
-	enum inq_status status = inq_session_stack(debugger->session, INQ_NO_THREAD, 0, &stack, err);
+	enum inq_status status =
+		inq_session_stack(debugger->session, INQ_NO_THREAD, 0, &stack, err);
 
 	if (status != INQ_OK)
 		return status;
@@ -215,7 +221,8 @@ static enum inq_status show_frame(struct debugger *debugger, bool registers, str
 	return status;
 }
 
-enum inq_status command_frame(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_frame(struct debugger *debugger, const struct invocation *call,
+			      struct inq_error *err)
 {
 	const char *at = call->args;
 	enum inq_status status = INQ_OK;

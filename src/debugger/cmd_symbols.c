@@ -36,18 +36,18 @@ static bool show_symbol(void *user, const struct inq_symbol *symbol)
 		json_object_set_new(object, "function", json_boolean(symbol->function));
 		json_array_append_new(search->array, object);
 	} else {
-		out_print(&debugger->out, "%s %s!%s%s\n", ADDRESS(debugger, address), module, symbol->name,
-			  symbol->function ? "" : " (data)");
+		out_print(&debugger->out, "%s %s!%s%s\n", ADDRESS(debugger, address), module,
+			  symbol->name, symbol->function ? "" : " (data)");
 	}
 	return search->shown < SHOWN_MAX && !out_stop(&debugger->out);
 }
 
-static enum inq_status search_module(struct search *search, const struct inq_module *module, const char *pattern,
-				     struct inq_error *err)
+static enum inq_status search_module(struct search *search, const struct inq_module *module,
+				     const char *pattern, struct inq_error *err)
 {
 	struct inq_symbols *symbols;
-	enum inq_status status =
-		inq_session_symbols(search->debugger->session, module, &symbols, &search->bias, err);
+	enum inq_status status = inq_session_symbols(search->debugger->session, module, &symbols,
+						     &search->bias, err);
 
 	if (status != INQ_OK)
 		return status;
@@ -66,7 +66,8 @@ static void split(char *text, const char **module, const char **symbol)
 		*bang = '\0';
 }
 
-enum inq_status command_x(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_x(struct debugger *debugger, const struct invocation *call,
+			  struct inq_error *err)
 {
 	struct search search = {.debugger = debugger};
 	const char *at = call->args, *module, *pattern;
@@ -88,7 +89,8 @@ enum inq_status command_x(struct debugger *debugger, const struct invocation *ca
 	if (only)
 		status = search_module(&search, only, pattern, err);
 	for (size_t i = 0; !only && i < count && !out_stop(&debugger->out); i++) {
-		if (fnmatch(module, inq_session_module_name(debugger->session, &modules[i]), FNM_CASEFOLD) != 0)
+		if (fnmatch(module, inq_session_module_name(debugger->session, &modules[i]),
+			    FNM_CASEFOLD) != 0)
 			continue;
 		found = true;
 		search_module(&search, &modules[i], pattern, NULL);
@@ -122,7 +124,8 @@ static void show_near(struct debugger *debugger, uint64_t address, const struct 
 		out_print(out, "Exact match:\n    %s!%s\n", place->module_name, place->symbol);
 }
 
-enum inq_status command_ln(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_ln(struct debugger *debugger, const struct invocation *call,
+			   struct inq_error *err)
 {
 	struct inq_source sources[INQ_SOURCE_MAX];
 	const char *at = *call->args ? call->args : ".";
@@ -139,12 +142,15 @@ enum inq_status command_ln(struct debugger *debugger, const struct invocation *c
 	if (inq_session_source(debugger->session, address, sources, &count, NULL) != INQ_OK)
 		count = 0;
 	if (!place.module)
-		return inq_fail(err, INQ_ABSENT, "0x%llx is in no module", (unsigned long long)address);
+		return inq_fail(err, INQ_ABSENT, "0x%llx is in no module",
+				(unsigned long long)address);
 	if (debugger->out.json) {
 		json_object_set_new(debugger->out.json, "address", json_address(address));
 		json_place(debugger->out.json, &place);
-		json_object_set_new(debugger->out.json, "file", json_text(count ? sources[0].file : NULL));
-		json_object_set_new(debugger->out.json, "line", json_integer(count ? sources[0].line : 0));
+		json_object_set_new(debugger->out.json, "file",
+				    json_text(count ? sources[0].file : NULL));
+		json_object_set_new(debugger->out.json, "line",
+				    json_integer(count ? sources[0].line : 0));
 		return INQ_OK;
 	}
 	if (!place.symbol)
@@ -154,7 +160,8 @@ enum inq_status command_ln(struct debugger *debugger, const struct invocation *c
 		if (sources[i].file)
 			out_print(&debugger->out, "%s(%u)%s%s\n", sources[i].file, sources[i].line,
 				  sources[i].inlined ? ": inlined " : "",
-				  sources[i].inlined && sources[i].function ? sources[i].function : "");
+				  sources[i].inlined && sources[i].function ? sources[i].function
+									    : "");
 	}
 	show_near(debugger, address, &place);
 	return INQ_OK;

@@ -8,14 +8,19 @@
 static const char *os_name(enum inq_os os)
 {
 	static const char *const names[] = {
-		[INQ_OS_UNKNOWN] = "unknown system", [INQ_OS_LINUX] = "Linux", [INQ_OS_ANDROID] = "Android",
-		[INQ_OS_WINDOWS] = "Windows",	     [INQ_OS_MACOS] = "macOS", [INQ_OS_OTHER] = "other system",
+		[INQ_OS_UNKNOWN] = "unknown system",
+		[INQ_OS_LINUX] = "Linux",
+		[INQ_OS_ANDROID] = "Android",
+		[INQ_OS_WINDOWS] = "Windows",
+		[INQ_OS_MACOS] = "macOS",
+		[INQ_OS_OTHER] = "other system",
 	};
 
 	return names[os];
 }
 
-static void json_system(json_t *object, const struct inq_system *system, const struct inq_process *process)
+static void json_system(json_t *object, const struct inq_system *system,
+			const struct inq_process *process)
 {
 	const struct inq_machine_info *info = system ? inq_machine_info(system->machine) : NULL;
 
@@ -32,8 +37,10 @@ static void json_system(json_t *object, const struct inq_system *system, const s
 		json_object_set_new(object, "program", json_text(process->program));
 		json_object_set_new(object, "executable", json_text(process->executable));
 		json_object_set_new(object, "arguments", json_text(process->arguments));
-		json_object_set_new(object, "create_time", json_integer((json_int_t)process->create_time));
-		json_object_set_new(object, "dump_time", json_integer((json_int_t)process->dump_time));
+		json_object_set_new(object, "create_time",
+				    json_integer((json_int_t)process->create_time));
+		json_object_set_new(object, "dump_time",
+				    json_integer((json_int_t)process->dump_time));
 		json_object_set_new(object, "held_us", json_integer((json_int_t)process->held_us));
 	}
 }
@@ -50,8 +57,9 @@ static void show_system(struct debugger *debugger, const struct inq_system *syst
 	if (system->processors)
 		out_print(out, " MP (%u procs)", system->processors);
 	if (system->cpu_vendor[0])
-		out_print(out, ", %s family %u model %u stepping %u", system->cpu_vendor, system->processor_level,
-			  system->processor_revision >> 8, system->processor_revision & 0xff);
+		out_print(out, ", %s family %u model %u stepping %u", system->cpu_vendor,
+			  system->processor_level, system->processor_revision >> 8,
+			  system->processor_revision & 0xff);
 	out_print(out, "\n");
 	if (*system->version)
 		out_print(out, "System:      %s\n", system->version);
@@ -61,9 +69,9 @@ static void show_system(struct debugger *debugger, const struct inq_system *syst
 
 static void show_uptime(struct out *out, const char *what, uint64_t seconds)
 {
-	out_print(out, "%s%llu days %llu:%02llu:%02llu\n", what, (unsigned long long)seconds / 86400,
-		  (unsigned long long)seconds / 3600 % 24, (unsigned long long)seconds / 60 % 60,
-		  (unsigned long long)seconds % 60);
+	out_print(out, "%s%llu days %llu:%02llu:%02llu\n", what,
+		  (unsigned long long)seconds / 86400, (unsigned long long)seconds / 3600 % 24,
+		  (unsigned long long)seconds / 60 % 60, (unsigned long long)seconds % 60);
 }
 
 static void show_process(struct debugger *debugger, const struct inq_process *process)
@@ -81,13 +89,16 @@ static void show_process(struct debugger *debugger, const struct inq_process *pr
 		show_uptime(out, "Process up:  ", process->dump_time - process->create_time);
 	if (process->user_us || process->kernel_us)
 		out_print(out, "CPU time:    kernel %llu ms, user %llu ms\n",
-			  (unsigned long long)process->kernel_us / 1000, (unsigned long long)process->user_us / 1000);
+			  (unsigned long long)process->kernel_us / 1000,
+			  (unsigned long long)process->user_us / 1000);
 	if (process->held_us)
 		out_print(out, "Held for:    %llu.%03llu ms by the collector\n",
-			  (unsigned long long)process->held_us / 1000, (unsigned long long)process->held_us % 1000);
+			  (unsigned long long)process->held_us / 1000,
+			  (unsigned long long)process->held_us % 1000);
 }
 
-enum inq_status command_vertarget(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_vertarget(struct debugger *debugger, const struct invocation *call,
+				  struct inq_error *err)
 {
 	struct inq_target *target = inq_session_target(debugger->session);
 	const struct inq_system *system = NULL;
@@ -111,11 +122,13 @@ enum inq_status command_vertarget(struct debugger *debugger, const struct invoca
 	if (process)
 		show_process(debugger, process);
 	if (inq_target_text(target, INQ_TEXT_COMMENT, &comment, &size, NULL) == INQ_OK)
-		out_print(&debugger->out, "Comment:     %.*s\n", size < 4096 ? (int)size : 4096, comment);
+		out_print(&debugger->out, "Comment:     %.*s\n", size < 4096 ? (int)size : 4096,
+			  comment);
 	return INQ_OK;
 }
 
-enum inq_status command_process(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_process(struct debugger *debugger, const struct invocation *call,
+				struct inq_error *err)
 {
 	const struct inq_process *process;
 	enum inq_status status = no_more(call->args, err);
@@ -127,18 +140,22 @@ enum inq_status command_process(struct debugger *debugger, const struct invocati
 	if (debugger->out.json)
 		json_system(debugger->out.json, NULL, process);
 	else
-		out_print(&debugger->out, ".  0  id: %x (%u)  examine  name: %s\n", process->pid, process->pid,
+		out_print(&debugger->out, ".  0  id: %x (%u)  examine  name: %s\n", process->pid,
+			  process->pid,
 			  *process->executable ? process->executable : process->program);
 	return INQ_OK;
 }
 
-enum inq_status command_opendump(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_opendump(struct debugger *debugger, const struct invocation *call,
+				 struct inq_error *err)
 {
 	const char *at = call->args;
 	char name[4096];
 
 	if (!take_word(&at, name, sizeof(name)))
-		return inq_fail(err, INQ_USAGE, "which file? (\"last\" and the beginning of a name look in the spool)");
+		return inq_fail(
+			err, INQ_USAGE,
+			"which file? (\"last\" and the beginning of a name look in the spool)");
 	if (no_more(at, err) != INQ_OK)
 		return INQ_USAGE;
 	return debugger->open(debugger, name, err);

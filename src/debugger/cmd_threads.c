@@ -17,8 +17,10 @@ static void show_thread(struct debugger *debugger, size_t index)
 	if (inq_target_process(inq_session_target(debugger->session), &process, NULL) == INQ_OK)
 		pid = process->pid;
 	out_print(out, "%c%3zu  Id: %x.%x (%u)",
-		  (long)index == inq_session_thread(debugger->session) ? '.' : thread->crashed ? '#' : ' ', index,
-		  pid, thread->tid, thread->tid);
+		  (long)index == inq_session_thread(debugger->session) ? '.'
+		  : thread->crashed				       ? '#'
+								       : ' ',
+		  index, pid, thread->tid, thread->tid);
 	if (thread->tls)
 		out_print(out, " Teb: %s", ADDRESS(debugger, thread->tls));
 	if (thread->name[0])
@@ -40,12 +42,14 @@ static json_t *json_thread(struct debugger *debugger, size_t index)
 	json_object_set_new(object, "tid", json_integer(thread->tid));
 	json_object_set_new(object, "name", json_text(thread->name));
 	json_object_set_new(object, "crashed", json_boolean(thread->crashed));
-	json_object_set_new(object, "current", json_boolean((long)index == inq_session_thread(debugger->session)));
+	json_object_set_new(object, "current",
+			    json_boolean((long)index == inq_session_thread(debugger->session)));
 	json_object_set_new(object, "tls", json_address(thread->tls));
 	return object;
 }
 
-static enum inq_status list_threads(struct debugger *debugger, size_t from, size_t to, struct inq_error *err)
+static enum inq_status list_threads(struct debugger *debugger, size_t from, size_t to,
+				    struct inq_error *err)
 {
 	json_t *array = debugger->out.json ? json_array() : NULL;
 
@@ -75,7 +79,8 @@ static enum inq_status switch_thread(struct debugger *debugger, size_t index, st
 	return status;
 }
 
-/* Any command for some threads: each is made current for it, and then the one that was is so again. */
+/* Any command for some threads: each is made current for it, and then the one that was is so again.
+ */
 static enum inq_status run_for(struct debugger *debugger, size_t from, size_t to, const char *line,
 			       struct inq_error *err)
 {
@@ -110,8 +115,8 @@ static enum inq_status run_for(struct debugger *debugger, size_t from, size_t to
 }
 
 /* k looks at call->thread itself; other commands look at the current one. */
-static enum inq_status run_with_current(struct debugger *debugger, size_t from, size_t to, const char *line,
-					struct inq_error *err)
+static enum inq_status run_with_current(struct debugger *debugger, size_t from, size_t to,
+					const char *line, struct inq_error *err)
 {
 	long before = inq_session_thread(debugger->session);
 	enum inq_status worst = INQ_OK;
@@ -132,8 +137,8 @@ static enum inq_status run_with_current(struct debugger *debugger, size_t from, 
 }
 
 /* "*", ".", "#", a decimal index (as WinDbg), or nothing; false: something else. */
-static bool take_threads(struct debugger *debugger, const char **at, size_t *from, size_t *to, bool *one,
-			 struct inq_error *err)
+static bool take_threads(struct debugger *debugger, const char **at, size_t *from, size_t *to,
+			 bool *one, struct inq_error *err)
 {
 	size_t count, index;
 	const struct inq_thread *threads = inq_session_threads(debugger->session, &count);
@@ -173,7 +178,8 @@ static bool take_threads(struct debugger *debugger, const char **at, size_t *fro
 	return true;
 }
 
-enum inq_status command_threads(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_threads(struct debugger *debugger, const struct invocation *call,
+				struct inq_error *err)
 {
 	const char *at = call->args;
 	size_t from, to;

@@ -15,71 +15,135 @@
  * needs    whether a dump must be open
  * run      does it
  */
+// clang-format off
 const struct command commands[] = {
-	{".ecxr", "", "go to the exception's thread and registers, and show them",
-	 "From here on r, k and expressions look at the moment of the crash.\n"
-	 "~Ns or .cxr goes back to a thread's own registers.",
+	{".ecxr", "",
+	 "go to the exception's thread and registers, and show them",
+	 "From here on r, k and expressions look at the moment of the crash. ~Ns or .cxr\n"
+	 "goes back to a thread's own registers.",
 	 NEEDS_SESSION, command_ecxr},
-	{".exr", "-1 | ADDR", "show the exception: signal, code, address",
-	 "-1 is the dump's own; ADDR is a siginfo_t in the dump's memory.", NEEDS_SESSION, command_exr},
-	{".lastevent", "", "show what happened last", "", NEEDS_SESSION, command_lastevent},
-	{".cxr", "[ADDR]", "take the registers of a ucontext_t in memory; alone: back to the thread's", "",
+	{".exr", "-1 | ADDR",
+	 "show the exception: signal, code, address",
+	 "-1 is the dump's own; ADDR is a siginfo_t in the dump's memory.",
+	 NEEDS_SESSION, command_exr},
+	{".lastevent", "",
+	 "show what happened last",
+	 "",
+	 NEEDS_SESSION, command_lastevent},
+	{".cxr", "[ADDR]",
+	 "take the registers of a ucontext_t in memory; alone: back to the thread's",
+	 "",
 	 NEEDS_SESSION, command_cxr},
-	{"r", "[REGISTER ...]", "show registers, all or some; 'r $t0 = EXPR' sets a user register",
-	 "REGISTER is a name (rax, eax, al, xmm0, $ip, $csp, $retreg, $ra, $t0) with or without '@', or a group:\n"
-	 "f floating point, X vectors, d debug registers. Registers are those of the current frame.",
+	{"r", "[REGISTER ...]",
+	 "show registers, all or some; 'r $t0 = EXPR' sets a user register",
+	 "REGISTER is a name (rax, eax, al, xmm0, $ip, $csp, $retreg, $ra, $t0) with or\n"
+	 "without '@', or a group: f floating point, X vectors, d debug registers.\n"
+	 "Registers are those of the current frame.",
 	 NEEDS_SESSION, command_r},
-	{"k kb kn kv kp", "[N]", "show the stack, at most N frames",
-	 "kb adds words of the caller's stack, kp the parameters' types, kv also how each frame was found.\n"
-	 "Functions inlined by the compiler have lines of their own, marked (Inline Function).\n"
-	 "Frames found without call frame information say so: (fp) by the frame pointer, (scan) by a word\n"
-	 "on the stack that looks like a return address.",
+	{"k kb kn kv kp", "[N]",
+	 "show the stack, at most N frames",
+	 "kb adds words of the caller's stack, kp the parameters' types, kv also how\n"
+	 "each frame was found. Functions inlined by the compiler have lines of their\n"
+	 "own, marked (Inline Function). Frames found without call frame information say\n"
+	 "so: (fp) by the frame pointer, (scan) by a word on the stack that looks like a\n"
+	 "return address.",
 	 NEEDS_SESSION, command_k},
-	{"~", "[* | . | # | N] [s | [e] COMMAND]", "list threads, choose one, or run a command for some",
-	 "~ lists all, ~Ns makes N the current one, ~*k shows every stack, ~N r the registers of N.\n"
-	 "'.' is the current thread, '#' the one that crashed. N is decimal, as in the list.",
+	{"~", "[* | . | # | N] [s | [e] COMMAND]",
+	 "list threads, choose one, or run a command for some",
+	 "~ lists all, ~Ns makes N the current one, ~*k shows every stack, ~N r the\n"
+	 "registers of N. '.' is the current thread, '#' the one that crashed. N is\n"
+	 "decimal, as in the list.",
 	 NEEDS_SESSION, command_threads},
-	{".frame", "[/r] [N]", "show or choose the current frame, with /r its registers", "", NEEDS_SESSION,
-	 command_frame},
-	{"lm lmv lmm lmvm lma", "[v] [m PATTERN] [a ADDR]", "list modules",
-	 "v shows details and looks for image and debug file, m chooses by name (with * and ?), a by address.",
+	{".frame", "[/r] [N]",
+	 "show or choose the current frame, with /r its registers",
+	 "",
+	 NEEDS_SESSION, command_frame},
+	{"lm lmv lmm lmvm lma", "[v] [m PATTERN] [a ADDR]",
+	 "list modules",
+	 "v shows details and looks for image and debug file, m chooses by name (with *\n"
+	 "and ?), a by address.",
 	 NEEDS_SESSION, command_lm},
-	{"x", "[MODULE!]PATTERN", "list symbols that match a pattern", "", NEEDS_SESSION, command_x},
-	{"ln", "[ADDR]", "show the symbol and line nearest to an address", "", NEEDS_SESSION, command_ln},
-	{"u ub uf", "[ADDR] [LN | END]", "disassemble; ub what leads to the address, uf the whole function",
-	 "Alone, u goes on where it stopped.", NEEDS_SESSION, command_u},
-	{"d db dw dd dq dp dc da du dds dqs dps", "[ADDR] [LN | END]", "show memory",
-	 "b w d q bytes, words, double and quad words, p pointers, c double words and characters, a text,\n"
-	 "u UTF-16 text, ds qs ps pointers with the symbols that they point at. d repeats the last style.\n"
-	 "Alone it goes on where it stopped. LN is a count of units; END is the last address.\n"
-	 "What a small dump lacks is read from the image file where the program could not have changed it,\n"
-	 "and said so; ?? is nowhere.",
+	{"x", "[MODULE!]PATTERN",
+	 "list symbols that match a pattern",
+	 "",
+	 NEEDS_SESSION, command_x},
+	{"ln", "[ADDR]",
+	 "show the symbol and line nearest to an address",
+	 "",
+	 NEEDS_SESSION, command_ln},
+	{"u ub uf", "[ADDR] [LN | END]",
+	 "disassemble; ub what leads to the address, uf the whole function",
+	 "Alone, u goes on where it stopped.",
+	 NEEDS_SESSION, command_u},
+	{"d db dw dd dq dp dc da du dds dqs dps", "[ADDR] [LN | END]",
+	 "show memory",
+	 "b w d q bytes, words, double and quad words, p pointers, c double words and\n"
+	 "characters, a text, u UTF-16 text, ds qs ps pointers with the symbols that\n"
+	 "they point at. d repeats the last style. Alone it goes on where it stopped. LN\n"
+	 "is a count of units; END is the last address. What a small dump lacks is read\n"
+	 "from the image file where the program could not have changed it, and said so;\n"
+	 "?? is nowhere.",
 	 NEEDS_SESSION, command_d},
-	{"?", "EXPR", "evaluate an expression",
-	 "Numbers are hexadecimal; 0n10, 0t17, 0y101 are decimal, octal, binary; ` may part digits.\n"
-	 "rip, @rip registers; module!symbol+0x10; poi by wo dwo qwo hi low; + - * / % mod << >> >>>\n"
-	 "= == != < > <= >= and & xor ^ or | not; $ip $csp $ra $exentry $retreg $tid $tpid $teb $t0.",
+	{"?", "EXPR",
+	 "evaluate an expression",
+	 "Numbers are hexadecimal; 0n10, 0t17, 0y101 are decimal, octal, binary; ` may\n"
+	 "part digits. rip, @rip registers; module!symbol+0x10; poi by wo dwo qwo hi\n"
+	 "low; + - * / % mod << >> >>> = == != < > <= >= and & xor ^ or | not; $ip $csp\n"
+	 "$ra $exentry $retreg $tid $tpid $teb $t0.",
 	 NEEDS_SESSION, command_evaluate},
-	{".formats", "EXPR", "show a number in all forms", "", NEEDS_SESSION, command_formats},
-	{"!address", "[-summary | ADDR]", "show the address space, or what lies at an address", "", NEEDS_SESSION,
-	 command_address},
-	{"vertarget", "", "show the machine, the system and the process", "", NEEDS_SESSION, command_vertarget},
-	{"|", "", "show the process", "", NEEDS_SESSION, command_process},
-	{".opendump", "FILE | last | PREFIX", "open another dump in place of this one", "", NEEDS_NOTHING,
-	 command_opendump},
-	{".sympath", "[[+] PATH]", "show, set or (+) extend where debug files are looked for", "", NEEDS_NOTHING,
-	 command_sympath},
-	{".reload", "[/f]", "forget images and symbols; /f looks for all of them at once", "", NEEDS_SESSION,
-	 command_reload},
-	{".lines", "[-e | -d]", "show source lines in stacks, or not", "", NEEDS_NOTHING, command_lines},
-	{".echo", "TEXT", "show the text", "", NEEDS_NOTHING, command_echo},
-	{".time", "", "show when the process started and died", "", NEEDS_SESSION, command_time},
-	{".help", "[COMMAND]", "list commands, or tell more of one", "", NEEDS_NOTHING, command_help},
-	{"q qq qd", "", "quit", "", NEEDS_NOTHING, command_quit},
+	{".formats", "EXPR",
+	 "show a number in all forms",
+	 "",
+	 NEEDS_SESSION, command_formats},
+	{"!address", "[-summary | ADDR]",
+	 "show the address space, or what lies at an address",
+	 "",
+	 NEEDS_SESSION, command_address},
+	{"vertarget", "",
+	 "show the machine, the system and the process",
+	 "",
+	 NEEDS_SESSION, command_vertarget},
+	{"|", "",
+	 "show the process",
+	 "",
+	 NEEDS_SESSION, command_process},
+	{".opendump", "FILE | last | PREFIX",
+	 "open another dump in place of this one",
+	 "",
+	 NEEDS_NOTHING, command_opendump},
+	{".sympath", "[[+] PATH]",
+	 "show, set or (+) extend where debug files are looked for",
+	 "",
+	 NEEDS_NOTHING, command_sympath},
+	{".reload", "[/f]",
+	 "forget images and symbols; /f looks for all of them at once",
+	 "",
+	 NEEDS_SESSION, command_reload},
+	{".lines", "[-e | -d]",
+	 "show source lines in stacks, or not",
+	 "",
+	 NEEDS_NOTHING, command_lines},
+	{".echo", "TEXT",
+	 "show the text",
+	 "",
+	 NEEDS_NOTHING, command_echo},
+	{".time", "",
+	 "show when the process started and died",
+	 "",
+	 NEEDS_SESSION, command_time},
+	{".help", "[COMMAND]",
+	 "list commands, or tell more of one",
+	 "",
+	 NEEDS_NOTHING, command_help},
+	{"q qq qd", "",
+	 "quit",
+	 "",
+	 NEEDS_NOTHING, command_quit},
 };
+// clang-format on
 const size_t command_count = sizeof(commands) / sizeof(commands[0]);
 
-/* --- finding ------------------------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------- */
 
 /* Is the word one of the names? */
 static bool has_name(const char *names, const char *word, size_t length)
@@ -103,8 +167,8 @@ static const struct command *find_word(const char *word, size_t length)
 	return NULL;
 }
 
-/* The first word; signs are words by themselves ("~*k", "?rip", "|"), and digits, '@' and '$' end a word of
- * letters, as people type "k5" and "r@rip". */
+/* The first word; signs are words by themselves ("~*k", "?rip", "|"), and digits, '@' and '$' end a
+ * word of letters, as people type "k5" and "r@rip". */
 static size_t word_length(const char *line)
 {
 	size_t length = strcspn(line, " \t");
@@ -114,7 +178,8 @@ static size_t word_length(const char *line)
 		return 1;
 	if (find_word(line, length))
 		return length;
-	while (letters < length && (isalpha((unsigned char)line[letters]) || (!letters && strchr(".!", *line))))
+	while (letters < length &&
+	       (isalpha((unsigned char)line[letters]) || (!letters && strchr(".!", *line))))
 		letters++;
 	return letters && letters < length && find_word(line, letters) ? letters : length;
 }
@@ -131,10 +196,11 @@ const struct command *command_find(const char *line, char name[COMMAND_NAME], co
 	return find_word(start, length);
 }
 
-/* --- running ------------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------- */
 
-static enum inq_status run_row(struct debugger *debugger, const char *text, const struct command **ret_command,
-			       char name[COMMAND_NAME], struct inq_error *err)
+static enum inq_status run_row(struct debugger *debugger, const char *text,
+			       const struct command **ret_command, char name[COMMAND_NAME],
+			       struct inq_error *err)
 {
 	struct invocation call = {.name = name, .thread = INQ_NO_THREAD};
 	const struct command *command = command_find(text, name, &call.args);
@@ -161,8 +227,8 @@ static void show_failure(struct debugger *debugger, const struct command *comman
 	out_flush(out);
 }
 
-/* The command's object: what it is, what the command put there or, of commands without an object of their own,
- * their text; and what went wrong. */
+/* The command's object: what it is, what the command put there or, of commands without an object of
+ * their own, their text; and what went wrong. */
 static void end_json(struct debugger *debugger, enum inq_status status, const struct inq_error *err)
 {
 	struct out *out = &debugger->out;

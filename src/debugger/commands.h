@@ -5,8 +5,9 @@
 
 #include "debugger/command.h"
 
-#define COMMAND_FUNCTION(name)                                                                               \
-	enum inq_status name(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+#define COMMAND_FUNCTION(name)                                                                     \
+	enum inq_status name(struct debugger *debugger, const struct invocation *call,             \
+			     struct inq_error *err)
 
 /* cmd_context.c */
 COMMAND_FUNCTION(command_ecxr);

@@ -15,7 +15,8 @@ enum inq_status dumps_list(struct inq_spool_list **ret, struct inq_error *err)
 {
 	struct inq_config config;
 
-	/* A file that may not count gives the defaults; where dumps are is no secret and no policy. */
+	/* A file that may not count gives the defaults; where dumps are is no secret and no policy.
+	 */
 	inq_config_load(INQ_CONFIG_FILE, &config, NULL);
 	return inq_spool_list(config.spool, geteuid(), ret, err);
 }
@@ -40,7 +41,8 @@ static int open_spooled(const char *name, char ret_path[DUMP_PATH], enum inq_sta
 	return fd;
 }
 
-int dumps_open(const char *name, char ret_path[DUMP_PATH], enum inq_status *ret_status, struct inq_error *err)
+int dumps_open(const char *name, char ret_path[DUMP_PATH], enum inq_status *ret_status,
+	       struct inq_error *err)
 {
 	struct inq_error problem = {0};
 	struct stat st;
@@ -56,7 +58,8 @@ int dumps_open(const char *name, char ret_path[DUMP_PATH], enum inq_status *ret_
 	}
 	fd = open_spooled(name, ret_path, ret_status, &problem);
 	if (fd < 0 && strcmp(name, "last") != 0 && *ret_status != INQ_USAGE)
-		*ret_status = inq_fail(err, INQ_ABSENT, "'%s': no such file, nor a dump in the spool (%s)", name,
+		*ret_status = inq_fail(err, INQ_ABSENT,
+				       "'%s': no such file, nor a dump in the spool (%s)", name,
 				       problem.text);
 	else if (fd < 0 && err)
 		*err = problem;

@@ -40,12 +40,14 @@ static void name_place(struct inq_session *session, uint64_t pc, struct summary 
 
 	if (module)
 		snprintf(summary->where, sizeof(summary->where), "%.200s+0x%llx",
-			 inq_session_module_name(session, module), (unsigned long long)(pc - module->base));
+			 inq_session_module_name(session, module),
+			 (unsigned long long)(pc - module->base));
 	else
 		snprintf(summary->where, sizeof(summary->where), "0x%llx", (unsigned long long)pc);
 }
 
-static void summarize(struct debugger *debugger, const struct inq_spool_entry *entry, struct summary *summary)
+static void summarize(struct debugger *debugger, const struct inq_spool_entry *entry,
+		      struct summary *summary)
 {
 	struct inq_session *session;
 	const struct inq_process *process;
@@ -54,7 +56,8 @@ static void summarize(struct debugger *debugger, const struct inq_spool_entry *e
 
 	memset(summary, 0, sizeof(*summary));
 	time_text(summary->when, (uint64_t)entry->name.time);
-	snprintf(summary->who, sizeof(summary->who), "%u%s", entry->uid, entry->root_only ? " (root only)" : "");
+	snprintf(summary->who, sizeof(summary->who), "%u%s", entry->uid,
+		 entry->root_only ? " (root only)" : "");
 	set(summary->program, sizeof(summary->program), entry->name.program);
 	set(summary->signal, sizeof(summary->signal), "?");
 	set(summary->where, sizeof(summary->where), "?");
@@ -62,7 +65,8 @@ static void summarize(struct debugger *debugger, const struct inq_spool_entry *e
 		set(summary->problem, sizeof(summary->problem), err.text);
 		return;
 	}
-	if (inq_target_process(inq_session_target(session), &process, NULL) == INQ_OK && *process->program)
+	if (inq_target_process(inq_session_target(session), &process, NULL) == INQ_OK &&
+	    *process->program)
 		set(summary->program, sizeof(summary->program), process->program);
 	if (inq_session_event(session, &event, &err) == INQ_OK) {
 		name_signal(&event, summary);
@@ -91,30 +95,32 @@ static json_t *json_entry(const struct inq_spool_entry *entry, const struct summ
 	return object;
 }
 
-static void show_entry(struct out *out, const struct inq_spool_entry *entry, const struct summary *summary,
-		       bool aligned)
+static void show_entry(struct out *out, const struct inq_spool_entry *entry,
+		       const struct summary *summary, bool aligned)
 {
 	if (aligned)
-		out_print(out, "%-23s  %-8s  %-8s  %-16s  %-32s  %6llu KiB  %s", summary->when, summary->who,
-			  summary->signal, summary->program, summary->where,
+		out_print(out, "%-23s  %-8s  %-8s  %-16s  %-32s  %6llu KiB  %s", summary->when,
+			  summary->who, summary->signal, summary->program, summary->where,
 			  (unsigned long long)(entry->size + 1023) / 1024, entry->file);
 	else
-		out_print(out, "%s\t%s\t%s\t%s\t%s\t%llu\t%s", summary->when, summary->who, summary->signal,
-			  summary->program, summary->where, (unsigned long long)entry->size, entry->path);
+		out_print(out, "%s\t%s\t%s\t%s\t%s\t%llu\t%s", summary->when, summary->who,
+			  summary->signal, summary->program, summary->where,
+			  (unsigned long long)entry->size, entry->path);
 	if (*summary->problem)
 		out_print(out, "%s%s", aligned ? "  " : "\t", summary->problem);
 	out_print(out, "\n");
 }
 
-enum inq_status list_dumps(struct debugger *debugger, const struct inq_spool_list *list, bool aligned)
+enum inq_status list_dumps(struct debugger *debugger, const struct inq_spool_list *list,
+			   bool aligned)
 {
 	json_t *array = debugger->json ? json_array() : NULL, *object;
 	struct out *out = &debugger->out;
 	struct summary summary;
 
 	if (aligned && !array && list->count)
-		out_print(out, "%-23s  %-8s  %-8s  %-16s  %-32s  %10s  %s\n", "WHEN", "WHO", "SIGNAL", "PROGRAM",
-			  "WHERE", "SIZE", "NAME");
+		out_print(out, "%-23s  %-8s  %-8s  %-16s  %-32s  %10s  %s\n", "WHEN", "WHO",
+			  "SIGNAL", "PROGRAM", "WHERE", "SIZE", "NAME");
 	for (size_t i = 0; i < list->count && !out_stop(out); i++) {
 		summarize(debugger, &list->entries[i], &summary);
 		if (array)
@@ -123,8 +129,8 @@ enum inq_status list_dumps(struct debugger *debugger, const struct inq_spool_lis
 			show_entry(out, &list->entries[i], &summary, aligned);
 	}
 	for (size_t i = 0; i < list->skipped_count; i++)
-		out_print(&debugger->errors, "inquest: '%s': not a dump of ours: %s\n", list->skipped[i].path,
-			  list->skipped[i].reason);
+		out_print(&debugger->errors, "inquest: '%s': not a dump of ours: %s\n",
+			  list->skipped[i].path, list->skipped[i].reason);
 	if (array) {
 		object = json_object();
 		json_object_set_new(object, "dumps", array);

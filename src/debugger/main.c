@@ -54,7 +54,7 @@ const char *__asan_default_options(void)
 }
 #endif
 
-/* --- options ------------------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------- */
 
 static const char usage_text[] =
 	"usage: inquest -z FILE [-c COMMANDS] [-y PATH] [-i PATH] [--json]\n"
@@ -62,7 +62,8 @@ static const char usage_text[] =
 	"\n"
 	"Look at a minidump or an ELF core: what died, of what, where.\n"
 	"\n"
-	"  -z FILE        open FILE; 'last' is the newest dump of the spool, and the beginning of a name\n"
+	"  -z FILE        open FILE; 'last' is the newest dump of the spool, and the beginning of "
+	"a name\n"
 	"                 there is enough\n"
 	"  -c COMMANDS    run commands, parted by ';' (at a terminal the prompt follows)\n"
 	"  -y PATH        where debug files are, folders with ':' between\n"
@@ -72,7 +73,8 @@ static const char usage_text[] =
 	"      --version  show the version\n"
 	"      --help     show this\n"
 	"\n"
-	"Without -c and without a terminal, commands are read from standard input. Type .help for them.\n"
+	"Without -c and without a terminal, commands are read from standard input. Type .help for "
+	"them.\n"
 	"Exit status: 0 done, 1 could not, 2 misused.\n";
 
 enum { OPTION_JSON = 256, OPTION_VERSION, OPTION_HELP, OPTION_NO_SANDBOX };
@@ -100,12 +102,24 @@ static int take_option(struct program *program, int option)
 	struct arguments *arguments = &program->arguments;
 
 	switch (option) {
-	case 'z': arguments->dump = optarg; return -1;
-	case 'c': arguments->commands = optarg; return -1;
-	case 'y': arguments->symbol_path = optarg; return -1;
-	case 'i': arguments->image_path = optarg; return -1;
-	case OPTION_JSON: arguments->json = true; return -1;
-	case OPTION_NO_SANDBOX: arguments->sandbox = false; return -1;
+	case 'z':
+		arguments->dump = optarg;
+		return -1;
+	case 'c':
+		arguments->commands = optarg;
+		return -1;
+	case 'y':
+		arguments->symbol_path = optarg;
+		return -1;
+	case 'i':
+		arguments->image_path = optarg;
+		return -1;
+	case OPTION_JSON:
+		arguments->json = true;
+		return -1;
+	case OPTION_NO_SANDBOX:
+		arguments->sandbox = false;
+		return -1;
 	case OPTION_VERSION:
 		out_print(&program->debugger.out, "inquest %s\n", PACKAGE_VERSION);
 		return EXIT_DONE;
@@ -113,7 +127,8 @@ static int take_option(struct program *program, int option)
 		for (const char *line = usage_text; *line; line += strcspn(line, "\n") + 1)
 			out_print(&program->debugger.out, "%.*s\n", (int)strcspn(line, "\n"), line);
 		return EXIT_DONE;
-	default: return -1;
+	default:
+		return -1;
 	}
 }
 
@@ -122,9 +137,12 @@ static int take_arguments(struct program *program, int argc, char **argv)
 	struct arguments *arguments = &program->arguments;
 
 	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, ":z:c:y:i:", long_options, NULL)) != -1;) {
-		int code = option == ':'   ? misused(&program->debugger, "a value is missing after", argv[optind - 1])
-			   : option == '?' ? misused(&program->debugger, "there is no option", argv[optind - 1])
+	for (int option;
+	     (option = getopt_long(argc, argv, ":z:c:y:i:", long_options, NULL)) != -1;) {
+		int code = option == ':'   ? misused(&program->debugger, "a value is missing after",
+						     argv[optind - 1])
+			   : option == '?' ? misused(&program->debugger, "there is no option",
+						     argv[optind - 1])
 					   : take_option(program, option);
 
 		if (code >= 0)
@@ -135,15 +153,17 @@ static int take_arguments(struct program *program, int argc, char **argv)
 		optind++;
 	}
 	if (optind < argc)
-		return misused(&program->debugger, "not understood (a dump is opened with -z):", argv[optind]);
-	if (arguments->list && (arguments->commands || arguments->symbol_path || arguments->image_path))
+		return misused(&program->debugger,
+			       "not understood (a dump is opened with -z):", argv[optind]);
+	if (arguments->list &&
+	    (arguments->commands || arguments->symbol_path || arguments->image_path))
 		return misused(&program->debugger, "list takes only --json", NULL);
 	if (!arguments->dump && !arguments->list && !isatty(STDIN_FILENO))
 		return misused(&program->debugger, "which dump? -z FILE, or -z last", NULL);
 	return -1;
 }
 
-/* --- the work ------------------------------------------------------------------------------------------------- */
+/* --- the work --------------------------------------------------------------------- */
 
 /* Opens a dump in place of the one that is open; on failure that one stays. */
 static enum inq_status open_dump(struct debugger *debugger, const char *name, struct inq_error *err)
@@ -258,7 +278,8 @@ static int worker(struct program *program, int socket)
 			keep[1] = socket;
 		}
 		if (sandbox_enter(keep, count, &err) != INQ_OK) {
-			out_print(&debugger->errors, "inquest: %s; --no-sandbox goes on without\n", err.text);
+			out_print(&debugger->errors, "inquest: %s; --no-sandbox goes on without\n",
+				  err.text);
 			repl_free(repl);
 			return EXIT_COULD_NOT;
 		}
@@ -282,7 +303,8 @@ static int wait_for(struct program *program, pid_t pid)
 	}
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	out_print(&program->debugger.errors, "inquest: the process that reads the dump died of signal %d%s\n",
+	out_print(&program->debugger.errors,
+		  "inquest: the process that reads the dump died of signal %d%s\n",
 		  WTERMSIG(status), WTERMSIG(status) == SIGXCPU ? " (too much CPU time)" : "");
 	return EXIT_COULD_NOT;
 }

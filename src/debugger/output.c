@@ -27,7 +27,7 @@ void out_done(struct out *out)
 	out->json = NULL;
 }
 
-/* --- one conversion of a format ------------------------------------------------------------------------ */
+/* --- one conversion of a format --------------------------------------------------- */
 
 struct conversion {
 	bool left, zero, plus, blank, alternate, has_precision;
@@ -88,7 +88,8 @@ static size_t columns(const char *text, size_t size)
 	return count;
 }
 
-static void put_padded(struct inq_buffer *to, const struct conversion *c, const char *text, size_t size)
+static void put_padded(struct inq_buffer *to, const struct conversion *c, const char *text,
+		       size_t size)
 {
 	size_t shown = columns(text, size);
 	size_t pad = c->width > 0 && (size_t)c->width > shown ? (size_t)c->width - shown : 0;
@@ -101,7 +102,8 @@ static void put_padded(struct inq_buffer *to, const struct conversion *c, const 
 }
 
 /* The one place where text from outside becomes output. */
-static void put_text(struct inq_buffer *to, const struct conversion *c, const char *text, size_t size)
+static void put_text(struct inq_buffer *to, const struct conversion *c, const char *text,
+		     size_t size)
 {
 	struct inq_buffer safe = {0};
 
@@ -115,7 +117,8 @@ static void put_string(struct inq_buffer *to, const struct conversion *c, const 
 	if (!text)
 		text = "(null)";
 	put_text(to, c, text,
-		 c->has_precision && c->precision >= 0 ? strnlen(text, (size_t)c->precision) : strlen(text));
+		 c->has_precision && c->precision >= 0 ? strnlen(text, (size_t)c->precision)
+						       : strlen(text));
 }
 
 static unsigned long long take_integer(const struct conversion *c, va_list *values)
@@ -124,13 +127,15 @@ static unsigned long long take_integer(const struct conversion *c, va_list *valu
 
 	switch (c->longs) {
 	case 1:
-		return is_signed ? (unsigned long long)va_arg(*values, long) : va_arg(*values, unsigned long);
+		return is_signed ? (unsigned long long)va_arg(*values, long)
+				 : va_arg(*values, unsigned long);
 	case 2:
 		return va_arg(*values, unsigned long long);
 	case 3:
 		return va_arg(*values, size_t);
 	default:
-		return is_signed ? (unsigned long long)va_arg(*values, int) : va_arg(*values, unsigned);
+		return is_signed ? (unsigned long long)va_arg(*values, int)
+				 : va_arg(*values, unsigned);
 	}
 }
 
@@ -141,13 +146,19 @@ static void put_integer(struct inq_buffer *to, const struct conversion *c, unsig
 	int length;
 
 	if (c->zero && !c->left && !c->has_precision) {
-		snprintf(spec, sizeof(spec), "%%%s%s0%dll%c", c->plus ? "+" : c->blank ? " " : "",
+		snprintf(spec, sizeof(spec), "%%%s%s0%dll%c",
+			 c->plus    ? "+"
+			 : c->blank ? " "
+				    : "",
 			 c->alternate ? "#" : "", c->width < 24 ? c->width : 24, c->type);
 	} else if (c->has_precision) {
 		snprintf(spec, sizeof(spec), "%%%s.%dll%c", c->alternate ? "#" : "",
 			 c->precision < 24 ? c->precision : 24, c->type);
 	} else {
-		snprintf(spec, sizeof(spec), "%%%s%sll%c", c->plus ? "+" : c->blank ? " " : "",
+		snprintf(spec, sizeof(spec), "%%%s%sll%c",
+			 c->plus    ? "+"
+			 : c->blank ? " "
+				    : "",
 			 c->alternate ? "#" : "", c->type);
 	}
 #pragma GCC diagnostic push
@@ -224,11 +235,12 @@ const char *address_text(char to[ADDRESS_TEXT], uint64_t address, unsigned point
 	if (pointer_size == 4 && address <= UINT32_MAX)
 		snprintf(to, ADDRESS_TEXT, "%08x", (unsigned)address);
 	else
-		snprintf(to, ADDRESS_TEXT, "%08x`%08x", (unsigned)(address >> 32), (unsigned)address);
+		snprintf(to, ADDRESS_TEXT, "%08x`%08x", (unsigned)(address >> 32),
+			 (unsigned)address);
 	return to;
 }
 
-/* --- JSON ------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------- */
 
 json_t *json_text(const char *text)
 {

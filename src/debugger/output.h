@@ -2,10 +2,11 @@
 /**
  * The only way in which the debugger says anything.
  *
- * Names, paths, comments and command lines in a dump are written by whoever crashed: shown raw they could
- * move the cursor, set the clipboard or lie about what is on the screen. So out_print() formats by itself:
- * whatever comes through %s or %c is escaped (inq_text_escape(), new lines included), always; only the
- * format, a constant of ours, is not. There is no way to write raw text.
+ * Names, paths, comments and command lines in a dump are written by whoever crashed: shown raw they
+ * could move the cursor, set the clipboard or lie about what is on the screen. So out_print()
+ * formats by itself: whatever comes through %s or %c is escaped (inq_text_escape(), new lines
+ * included), always; only the format, a constant of ours, is not. There is no way to write raw
+ * text.
  *
  * With JSON on, a command fills an object instead; strings in it are escaped the same way.
  */
@@ -21,18 +22,18 @@
 #include <stdint.h>
 
 struct out {
-	int fd;                   /* where it goes; -1: only kept */
-	struct inq_buffer text;   /* not yet written */
-	json_t *json;             /* the current command's object, or NULL: text is wanted */
-	bool failed;              /* the reader went away */
-	volatile int *interrupted;  /* set by SIGINT; NULL: cannot be */
+	int fd;			   /* where it goes; -1: only kept */
+	struct inq_buffer text;	   /* not yet written */
+	json_t *json;		   /* the current command's object, or NULL: text is wanted */
+	bool failed;		   /* the reader went away */
+	volatile int *interrupted; /* set by SIGINT; NULL: cannot be */
 };
 
 void out_init(struct out *out, int fd);
 void out_done(struct out *out);
 
-/* printf with flags, width, precision, h l ll z, and d i u x X c s % *. Widths count columns of what is
- * shown. */
+/* printf with flags, width, precision, h l ll z, and d i u x X c s % *. Widths count columns of
+ * what is shown. */
 void out_print(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Write what was kept. */
@@ -45,10 +46,10 @@ bool out_stop(const struct out *out);
 enum { ADDRESS_TEXT = 24 };
 const char *address_text(char to[ADDRESS_TEXT], uint64_t address, unsigned pointer_size);
 
-/* --- JSON ------------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------- */
 
-/* Values for json_object_set_new(): escaped text (null for NULL), and "0x..." for addresses (JSON's numbers
- * lose the low bits of 64-bit ones in most readers). */
+/* Values for json_object_set_new(): escaped text (null for NULL), and "0x..." for addresses (JSON's
+ * numbers lose the low bits of 64-bit ones in most readers). */
 json_t *json_text(const char *text);
 json_t *json_address(uint64_t address);
 

@@ -28,7 +28,7 @@ struct repl {
 	struct debugger *debugger;
 };
 
-/* --- history ------------------------------------------------------------------------------------------------ */
+/* --- history ---------------------------------------------------------------------- */
 
 /* $XDG_STATE_HOME/inquest/history, by default below ~/.local/state; its folders are made. */
 static int open_history(void)
@@ -51,7 +51,9 @@ static int open_history(void)
 		mkdir(path, 0700);
 		*slash = '/';
 	}
-	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	fd = open(path,
+		  O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+		  0600);
 	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
 		close(fd);
 		return -1;
@@ -95,7 +97,7 @@ static void remember(struct repl *repl, const char *line)
 	}
 }
 
-/* --- the line ------------------------------------------------------------------------------------------------- */
+/* --- the line --------------------------------------------------------------------- */
 
 static char *prompt(EditLine *editor)
 {
@@ -105,8 +107,10 @@ static char *prompt(EditLine *editor)
 	return repl->prompt;
 }
 
-/* Does the command's list of names hold one that begins so? Its rest goes to the line if it is the only one. */
-static size_t matching_names(const char *start, size_t length, const char **ret_name, size_t *ret_length)
+/* Does the command's list of names hold one that begins so? Its rest goes to the line if it is the
+ * only one. */
+static size_t matching_names(const char *start, size_t length, const char **ret_name,
+			     size_t *ret_length)
 {
 	size_t found = 0;
 
@@ -219,7 +223,8 @@ static enum inq_status run_terminal(struct repl *repl)
 		remember(repl, line);
 		debugger_run(debugger, line);
 	}
-	/* At a terminal a person has seen what failed; the session itself did what it was there for. */
+	/* At a terminal a person has seen what failed; the session itself did what it was there
+	 * for. */
 	return INQ_OK;
 }
 
@@ -229,7 +234,8 @@ static enum inq_status run_lines(struct debugger *debugger)
 	char *line = NULL;
 	size_t capacity = 0;
 
-	while (!debugger->quit && !out_stop(&debugger->out) && getline(&line, &capacity, stdin) > 0) {
+	while (!debugger->quit && !out_stop(&debugger->out) &&
+	       getline(&line, &capacity, stdin) > 0) {
 		enum inq_status status = debugger_run(debugger, line);
 
 		if (status != INQ_OK)

@@ -26,23 +26,62 @@
 
 enum { NOBODY = 65534 };
 
-/* --- system calls -------------------------------------------------------------------------------------------- */
+/* --- system calls ----------------------------------------------------------------- */
 
 /* Allowed whatever their arguments are. */
 static const int plain_calls[] = {
-	SCMP_SYS(read),		 SCMP_SYS(readv),	    SCMP_SYS(pread64),	     SCMP_SYS(preadv),
-	SCMP_SYS(write),	 SCMP_SYS(writev),	    SCMP_SYS(pwrite64),	     SCMP_SYS(lseek),
-	SCMP_SYS(close),	 SCMP_SYS(fstat),	    SCMP_SYS(dup),	     SCMP_SYS(ftruncate),
-	SCMP_SYS(munmap),	 SCMP_SYS(mremap),	    SCMP_SYS(madvise),	     SCMP_SYS(brk),
-	SCMP_SYS(futex),	 SCMP_SYS(rt_sigaction),    SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(sigaltstack),	 SCMP_SYS(poll),	    SCMP_SYS(ppoll),	     SCMP_SYS(select),
-	SCMP_SYS(pselect6),	 SCMP_SYS(sendmsg),	    SCMP_SYS(recvmsg),	     SCMP_SYS(getpid),
-	SCMP_SYS(gettid),	 SCMP_SYS(getuid),	    SCMP_SYS(geteuid),	     SCMP_SYS(getgid),
-	SCMP_SYS(getegid),	 SCMP_SYS(clock_gettime),   SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-	SCMP_SYS(gettimeofday),	 SCMP_SYS(time),	    SCMP_SYS(getrandom),     SCMP_SYS(getrusage),
-	SCMP_SYS(uname),	 SCMP_SYS(sysinfo),	    SCMP_SYS(sched_yield),   SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(memfd_create),	 SCMP_SYS(restart_syscall), SCMP_SYS(exit),	     SCMP_SYS(exit_group),
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq),	    SCMP_SYS(getpgrp),	     SCMP_SYS(fadvise64),
+	SCMP_SYS(read),
+	SCMP_SYS(readv),
+	SCMP_SYS(pread64),
+	SCMP_SYS(preadv),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(lseek),
+	SCMP_SYS(close),
+	SCMP_SYS(fstat),
+	SCMP_SYS(dup),
+	SCMP_SYS(ftruncate),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(madvise),
+	SCMP_SYS(brk),
+	SCMP_SYS(futex),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(select),
+	SCMP_SYS(pselect6),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(getgid),
+	SCMP_SYS(getegid),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(getrusage),
+	SCMP_SYS(uname),
+	SCMP_SYS(sysinfo),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(memfd_create),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(getpgrp),
+	SCMP_SYS(fadvise64),
 };
 
 /* call, argument, mask (0: the whole), value: allowed where (argument & mask) == value */
@@ -82,8 +121,9 @@ static int add_rules(scmp_filter_ctx filter)
 	for (size_t i = 0; !failed && i < sizeof(guarded_calls) / sizeof(guarded_calls[0]); i++) {
 		const struct guarded *row = &guarded_calls[i];
 		struct scmp_arg_cmp check =
-			row->mask ? SCMP_CMP(row->argument, SCMP_CMP_MASKED_EQ, row->mask, row->value)
-				  : SCMP_CMP(row->argument, SCMP_CMP_EQ, row->value);
+			row->mask
+				? SCMP_CMP(row->argument, SCMP_CMP_MASKED_EQ, row->mask, row->value)
+				: SCMP_CMP(row->argument, SCMP_CMP_EQ, row->value);
 
 		failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, row->call, 1, &check);
 	}
@@ -109,7 +149,7 @@ static enum inq_status filter_calls(struct inq_error *err)
 	return inq_fail_os(err, "system call filter");
 }
 
-/* --- everything else ------------------------------------------------------------------------------------------ */
+/* --- everything else -------------------------------------------------------------- */
 
 /* No right to any file. An older kernel has no Landlock; the filter above it stands alone there. */
 static void deny_files(void)
@@ -147,7 +187,8 @@ static uint64_t data_now(void)
 
 	if (!file)
 		return 0;
-	if (fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text, &library, &data) != 6)
+	if (fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text,
+		   &library, &data) != 6)
 		data = 0;
 	fclose(file);
 	return data * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -171,10 +212,12 @@ static bool limit(int resource, rlim_t soft, bool hard)
 static enum inq_status set_limits(struct inq_error *err)
 {
 	bool done = limit(RLIMIT_CORE, 0, true) && limit(RLIMIT_CPU, SANDBOX_CPU, true) &&
-		    limit(RLIMIT_NOFILE, SANDBOX_FILES, true) && limit(RLIMIT_FSIZE, SANDBOX_UNPACKED, true);
+		    limit(RLIMIT_NOFILE, SANDBOX_FILES, true) &&
+		    limit(RLIMIT_FSIZE, SANDBOX_UNPACKED, true);
 
-	/* AddressSanitizer reserves terabytes of shadow, which count as data. The hard limit stays: it is the
-	 * broker that raises the soft one, and the filter that keeps this process from doing so. */
+	/* AddressSanitizer reserves terabytes of shadow, which count as data. The hard limit stays:
+	 * it is the broker that raises the soft one, and the filter that keeps this process from
+	 * doing so. */
 #if !defined(__SANITIZE_ADDRESS__)
 	done = done && limit(RLIMIT_DATA, data_now() + SANDBOX_DATA, false);
 #endif

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-/* --- arguments ----------------------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------- */
 
 const char *skip_spaces(const char *at)
 {
@@ -17,7 +17,8 @@ const char *skip_spaces(const char *at)
 	return at;
 }
 
-enum inq_status take_value(struct debugger *debugger, const char **at, uint64_t *ret, struct inq_error *err)
+enum inq_status take_value(struct debugger *debugger, const char **at, uint64_t *ret,
+			   struct inq_error *err)
 {
 	const char *end;
 	enum inq_status status = inq_session_evaluate(debugger->session, *at, &end, ret, err);
@@ -49,7 +50,7 @@ bool take_word(const char **at, char *to, size_t capacity)
 	return true;
 }
 
-/* --- places --------------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------- */
 
 static void show_offset(struct out *out, uint64_t offset)
 {
@@ -63,7 +64,8 @@ void show_place(struct out *out, const struct inq_place *place, uint64_t address
 		out_print(out, "%s!%s", place->module_name, place->symbol);
 		show_offset(out, place->offset);
 	} else if (place->module) {
-		out_print(out, "%s+0x%llx", place->module_name, (unsigned long long)place->module_offset);
+		out_print(out, "%s+0x%llx", place->module_name,
+			  (unsigned long long)place->module_offset);
 	} else {
 		out_print(out, "0x%llx", (unsigned long long)address);
 	}
@@ -84,19 +86,23 @@ void show_call(struct debugger *debugger, const struct inq_call *call, bool para
 
 void json_place(json_t *object, const struct inq_place *place)
 {
-	json_object_set_new(object, "module", place->module ? json_text(place->module_name) : json_null());
+	json_object_set_new(object, "module",
+			    place->module ? json_text(place->module_name) : json_null());
 	json_object_set_new(object, "module_offset",
 			    place->module ? json_address(place->module_offset) : json_null());
 	json_object_set_new(object, "symbol", json_text(place->symbol));
-	json_object_set_new(object, "offset", place->symbol ? json_address(place->offset) : json_null());
+	json_object_set_new(object, "offset",
+			    place->symbol ? json_address(place->offset) : json_null());
 }
 
-/* --- instructions ------------------------------------------------------------------------------------------ */
+/* --- instructions ----------------------------------------------------------------- */
 
-enum inq_status instruction_at(struct debugger *debugger, uint64_t address, struct inq_instruction *ret,
-			       uint8_t ret_bytes[INSTRUCTION_MAX], struct inq_error *err)
+enum inq_status instruction_at(struct debugger *debugger, uint64_t address,
+			       struct inq_instruction *ret, uint8_t ret_bytes[INSTRUCTION_MAX],
+			       struct inq_error *err)
 {
-	const struct inq_machine_info *info = inq_machine_info(inq_session_machine(debugger->session));
+	const struct inq_machine_info *info =
+		inq_machine_info(inq_session_machine(debugger->session));
 	enum inq_status status = INQ_OK;
 	size_t size = 0;
 
@@ -126,8 +132,8 @@ enum inq_status instruction_at(struct debugger *debugger, uint64_t address, stru
 	return status;
 }
 
-void show_instruction_line(struct debugger *debugger, uint64_t address, const struct inq_instruction *instruction,
-			   const uint8_t *bytes)
+void show_instruction_line(struct debugger *debugger, uint64_t address,
+			   const struct inq_instruction *instruction, const uint8_t *bytes)
 {
 	struct out *out = &debugger->out;
 	struct inq_place place;
@@ -163,10 +169,11 @@ void show_instruction(struct debugger *debugger, uint64_t address)
 	if (instruction_at(debugger, address, &instruction, bytes, &err) == INQ_OK)
 		show_instruction_line(debugger, address, &instruction, bytes);
 	else
-		out_print(out, "%s ??              ???  (%s)\n", ADDRESS(debugger, address), err.text);
+		out_print(out, "%s ??              ???  (%s)\n", ADDRESS(debugger, address),
+			  err.text);
 }
 
-/* --- events ------------------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------- */
 
 static void show_code(struct out *out, const struct inq_event *event)
 {
@@ -214,7 +221,8 @@ json_t *json_event(struct debugger *debugger, const struct inq_event *event)
 		json_object_set_new(object, "code_name", json_text(event->code_name));
 		json_object_set_new(object, "code_text", json_text(event->code_text));
 		json_object_set_new(object, "address",
-				    event->has_address ? json_address(event->address) : json_null());
+				    event->has_address ? json_address(event->address)
+						       : json_null());
 	}
 	if (event->has_sender) {
 		json_object_set_new(object, "sender_pid", json_integer(event->sender_pid));
@@ -236,7 +244,7 @@ const char *time_text(char to[TIME_TEXT], uint64_t seconds)
 	return to;
 }
 
-/* --- after opening ------------------------------------------------------------------------------------------ */
+/* --- after opening ---------------------------------------------------------------- */
 
 static void show_what_died(struct debugger *debugger, const struct inq_event *event)
 {
@@ -274,7 +282,8 @@ static void show_warnings(struct debugger *debugger)
 {
 	const char *warning;
 
-	for (size_t i = 0; inq_target_warning(inq_session_target(debugger->session), i, &warning) == INQ_OK; i++)
+	for (size_t i = 0;
+	     inq_target_warning(inq_session_target(debugger->session), i, &warning) == INQ_OK; i++)
 		out_print(&debugger->out, "*** %s\n", warning);
 }
 
@@ -293,7 +302,8 @@ void show_opening(struct debugger *debugger, const char *path)
 	show_warnings(debugger);
 	out_print(out, "\n");
 	if (inq_session_event(debugger->session, &event, &err) != INQ_OK) {
-		out_print(out, "%s\nType 'lm' for the modules, '.help' for all commands.\n", err.text);
+		out_print(out, "%s\nType 'lm' for the modules, '.help' for all commands.\n",
+			  err.text);
 		return;
 	}
 	show_what_died(debugger, &event);
@@ -301,8 +311,10 @@ void show_opening(struct debugger *debugger, const char *path)
 	if (event.pc)
 		show_instruction(debugger, event.pc);
 	if (event.is_exception)
-		out_print(out, "Type '.ecxr; k' for the stack of the crash, '~*k' for all threads, '.help' for "
+		out_print(out, "Type '.ecxr; k' for the stack of the crash, '~*k' for all threads, "
+			       "'.help' for "
 			       "all commands.\n");
 	else
-		out_print(out, "Type 'k' for the stack, '~*k' for all threads, '.help' for all commands.\n");
+		out_print(out, "Type 'k' for the stack, '~*k' for all threads, '.help' for all "
+			       "commands.\n");
 }

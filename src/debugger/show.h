@@ -25,10 +25,11 @@ void show_instruction(struct debugger *debugger, uint64_t address);
  * INQ_FAULT: not readable. INQ_UNSUPPORTED: no disassembler for this machine.
  */
 enum { INSTRUCTION_MAX = 16 };
-enum inq_status instruction_at(struct debugger *debugger, uint64_t address, struct inq_instruction *ret,
-			       uint8_t ret_bytes[INSTRUCTION_MAX], struct inq_error *err);
-void show_instruction_line(struct debugger *debugger, uint64_t address, const struct inq_instruction *instruction,
-			   const uint8_t *bytes);
+enum inq_status instruction_at(struct debugger *debugger, uint64_t address,
+			       struct inq_instruction *ret, uint8_t ret_bytes[INSTRUCTION_MAX],
+			       struct inq_error *err);
+void show_instruction_line(struct debugger *debugger, uint64_t address,
+			   const struct inq_instruction *instruction, const uint8_t *bytes);
 
 /* The registers as `r` shows them, with the instruction. */
 void show_registers(struct debugger *debugger, const struct inq_context *context);
@@ -45,15 +46,17 @@ enum { TIME_TEXT = 32 };
 const char *time_text(char to[TIME_TEXT], uint64_t seconds);
 
 /* Shorthands: the session's pointer size in address_text(). */
-#define ADDRESS(debugger, address)                                                                           \
-	address_text((char[ADDRESS_TEXT]){0}, (address), inq_session_pointer_size((debugger)->session))
+#define ADDRESS(debugger, address)                                                                 \
+	address_text((char[ADDRESS_TEXT]){0}, (address),                                           \
+		     inq_session_pointer_size((debugger)->session))
 
 /**
  * One number out of the arguments; *at moves behind it and the blanks that follow.
  *
  * INQ_USAGE, INQ_FAULT, INQ_ABSENT as inq_expression_evaluate().
  */
-enum inq_status take_value(struct debugger *debugger, const char **at, uint64_t *ret, struct inq_error *err);
+enum inq_status take_value(struct debugger *debugger, const char **at, uint64_t *ret,
+			   struct inq_error *err);
 
 /* INQ_USAGE "'...': not understood" unless nothing is left. */
 enum inq_status no_more(const char *at, struct inq_error *err);

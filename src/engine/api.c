@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The two have the same numbers, and their records the same shape, so that words pass without copying. */
+/* The two have the same numbers, and their records the same shape, so that words pass without
+ * copying. */
 #define SAME(name) _Static_assert((int)INQUEST_##name == (int)INQ_##name, #name)
 SAME(OK);
 SAME(ABSENT);
@@ -48,7 +49,8 @@ static enum inquest_status answer(enum inq_status status, const struct inq_error
 	return (enum inquest_status)status;
 }
 
-static enum inquest_status past_the_last(const char *what, size_t index, struct inquest_error *error)
+static enum inquest_status past_the_last(const char *what, size_t index,
+					 struct inquest_error *error)
 {
 	struct inq_error err = {0};
 
@@ -100,8 +102,9 @@ size_t inquest_dump_file_count(const struct inquest *dump)
 	return 1;
 }
 
-enum inquest_status inquest_dump_file(const struct inquest *dump, size_t index, const char **ret_path,
-				      const char **ret_kind, struct inquest_error *error)
+enum inquest_status inquest_dump_file(const struct inquest *dump, size_t index,
+				      const char **ret_path, const char **ret_kind,
+				      struct inquest_error *error)
 {
 	if (index > 0)
 		return past_the_last("dump file", index, error);
@@ -110,7 +113,7 @@ enum inquest_status inquest_dump_file(const struct inquest *dump, size_t index, 
 	return INQUEST_OK;
 }
 
-/* --- streams ---------------------------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------- */
 
 static enum inq_status need_dump(struct inquest *dump, struct inq_error *err)
 {
@@ -126,12 +129,14 @@ static enum inq_status need_dump(struct inquest *dump, struct inq_error *err)
 	if (status != INQ_OK)
 		return status;
 	if (!inq_dump_is_minidump(head, sizeof(head)))
-		return inq_fail(err, INQ_UNSUPPORTED, "'%s': not a minidump: it has no streams", dump->path);
+		return inq_fail(err, INQ_UNSUPPORTED, "'%s': not a minidump: it has no streams",
+				dump->path);
 	return inq_dump_open(dump->file, &dump->dump, err);
 }
 
-enum inquest_status inquest_read_stream(struct inquest *dump, uint32_t type, uint64_t offset, void *to,
-					size_t size, uint64_t *ret_size, struct inquest_error *error)
+enum inquest_status inquest_read_stream(struct inquest *dump, uint32_t type, uint64_t offset,
+					void *to, size_t size, uint64_t *ret_size,
+					struct inquest_error *error)
 {
 	const struct inq_dump_stream *stream;
 	struct inq_error err = {0};
@@ -142,8 +147,9 @@ enum inquest_status inquest_read_stream(struct inquest *dump, uint32_t type, uin
 		return answer(status, &err, error);
 	stream = inq_dump_find_stream(dump->dump, type);
 	if (!stream)
-		return answer(inq_fail(&err, INQ_ABSENT, "'%s': no stream of type %u", dump->path, type), &err,
-			      error);
+		return answer(
+			inq_fail(&err, INQ_ABSENT, "'%s': no stream of type %u", dump->path, type),
+			&err, error);
 	left = offset < stream->present ? stream->present - offset : 0;
 	if (size > left)
 		size = (size_t)left;
@@ -154,9 +160,10 @@ enum inquest_status inquest_read_stream(struct inquest *dump, uint32_t type, uin
 	return answer(status, &err, error);
 }
 
-/* --- facts -------------------------------------------------------------------------------------------------- */
+/* --- facts ------------------------------------------------------------------------ */
 
-enum inquest_status inquest_event(struct inquest *dump, struct inquest_event *ret, struct inquest_error *error)
+enum inquest_status inquest_event(struct inquest *dump, struct inquest_event *ret,
+				  struct inquest_error *error)
 {
 	struct inq_error err = {0};
 	struct inq_event event;
@@ -233,7 +240,7 @@ enum inquest_status inquest_thread(struct inquest *dump, size_t index, struct in
 	return INQUEST_OK;
 }
 
-/* --- registers and frames ---------------------------------------------------------------------------------------- */
+/* --- registers and frames --------------------------------------------------------- */
 
 /* Make a thread, or the exception, current: what the session's calls look at. */
 static enum inq_status choose(struct inquest *dump, long thread, struct inq_error *err)
@@ -269,8 +276,8 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-enum inquest_status inquest_frame(struct inquest *dump, long thread, size_t index, struct inquest_frame *ret,
-				  struct inquest_error *error)
+enum inquest_status inquest_frame(struct inquest *dump, long thread, size_t index,
+				  struct inquest_frame *ret, struct inquest_error *error)
 {
 	const struct inq_frame *frame;
 	const struct inq_call *call;
@@ -299,13 +306,14 @@ enum inquest_status inquest_frame(struct inquest *dump, long thread, size_t inde
 	return INQUEST_OK;
 }
 
-enum inquest_status inquest_register(struct inquest *dump, long thread, const char *name, uint64_t *ret,
-				     struct inquest_error *error)
+enum inquest_status inquest_register(struct inquest *dump, long thread, const char *name,
+				     uint64_t *ret, struct inquest_error *error)
 {
 	struct inq_error err = {0};
 	enum inq_status status = choose(dump, thread, &err);
 
-	if (status == INQ_OK && !inq_register_find(inq_session_machine(dump->session), name, NULL, NULL))
+	if (status == INQ_OK &&
+	    !inq_register_find(inq_session_machine(dump->session), name, NULL, NULL))
 		status = inq_fail(&err, INQ_USAGE, "'%s' is not a register", name);
 	if (status == INQ_OK)
 		status = inq_session_evaluate(dump->session, name, NULL, ret, &err);
@@ -320,18 +328,20 @@ enum inquest_status inquest_read(struct inquest *dump, uint64_t address, void *t
 	return answer(inq_session_read_all(dump->session, address, to, size, &err), &err, error);
 }
 
-enum inquest_status inquest_describe(struct inquest *dump, uint64_t address, char *to, size_t capacity,
-				     struct inquest_error *error)
+enum inquest_status inquest_describe(struct inquest *dump, uint64_t address, char *to,
+				     size_t capacity, struct inquest_error *error)
 {
 	struct inq_error err = {0};
 	struct inq_place place;
 
 	inq_session_place(dump->session, address, &place);
 	if (!place.module)
-		return answer(inq_fail(&err, INQ_ABSENT, "0x%llx is in no module", (unsigned long long)address),
+		return answer(inq_fail(&err, INQ_ABSENT, "0x%llx is in no module",
+				       (unsigned long long)address),
 			      &err, error);
 	if (!place.symbol)
-		snprintf(to, capacity, "%s+0x%llx", place.module_name, (unsigned long long)place.module_offset);
+		snprintf(to, capacity, "%s+0x%llx", place.module_name,
+			 (unsigned long long)place.module_offset);
 	else if (place.offset)
 		snprintf(to, capacity, "%s!%s+0x%llx", place.module_name, place.symbol,
 			 (unsigned long long)place.offset);
@@ -347,5 +357,6 @@ enum inquest_status inquest_evaluate(struct inquest *dump, const char *expressio
 
 	/* A dump without an exception is looked at through its first thread. */
 	inq_session_use_exception(dump->session, NULL);
-	return answer(inq_session_evaluate(dump->session, expression, NULL, ret, &err), &err, error);
+	return answer(inq_session_evaluate(dump->session, expression, NULL, ret, &err), &err,
+		      error);
 }

@@ -19,7 +19,8 @@ static enum inq_status register_value(struct inq_session *session, const char *n
 	if (!reg)
 		return INQ_ABSENT;
 	if (reg->size > 8)
-		return inq_fail(err, INQ_USAGE, "'%s' has %u bytes; only registers of up to 8 are numbers", name,
+		return inq_fail(err, INQ_USAGE,
+				"'%s' has %u bytes; only registers of up to 8 are numbers", name,
 				reg->size);
 	status = inq_session_frame_context(session, &context, err);
 	if (status != INQ_OK)
@@ -31,7 +32,8 @@ static enum inq_status register_value(struct inq_session *session, const char *n
 	return INQ_OK;
 }
 
-static enum inq_status return_address(struct inq_session *session, uint64_t *ret, struct inq_error *err)
+static enum inq_status return_address(struct inq_session *session, uint64_t *ret,
+				      struct inq_error *err)
 {
 	const struct inq_stack *stack;
 	enum inq_status status = session_current_stack(session, &stack, err);
@@ -46,7 +48,8 @@ static enum inq_status return_address(struct inq_session *session, uint64_t *ret
 	return INQ_OK;
 }
 
-static enum inq_status entry_point(struct inq_session *session, uint64_t *ret, struct inq_error *err)
+static enum inq_status entry_point(struct inq_session *session, uint64_t *ret,
+				   struct inq_error *err)
 {
 	struct inq_image *image;
 	uint64_t bias;
@@ -62,7 +65,8 @@ static enum inq_status entry_point(struct inq_session *session, uint64_t *ret, s
 		*ret = inq_image_entry(image) + bias;
 		return INQ_OK;
 	}
-	return inq_fail(err, INQ_FAULT, "'$exentry': the dump does not say which module is the program");
+	return inq_fail(err, INQ_FAULT,
+			"'$exentry': the dump does not say which module is the program");
 }
 
 static enum inq_status thread_id(struct inq_session *session, uint64_t *ret, struct inq_error *err)
@@ -84,7 +88,8 @@ static enum inq_status process_id(struct inq_session *session, uint64_t *ret, st
 	return INQ_OK;
 }
 
-static enum inq_status thread_block(struct inq_session *session, uint64_t *ret, struct inq_error *err)
+static enum inq_status thread_block(struct inq_session *session, uint64_t *ret,
+				    struct inq_error *err)
 {
 	if (session->thread < 0 || !session->threads[session->thread].tls)
 		return inq_fail(err, INQ_FAULT, "'$teb': the thread pointer is not known");
@@ -92,7 +97,8 @@ static enum inq_status thread_block(struct inq_session *session, uint64_t *ret, 
 	return INQ_OK;
 }
 
-static enum inq_status pointer_size(struct inq_session *session, uint64_t *ret, struct inq_error *err)
+static enum inq_status pointer_size(struct inq_session *session, uint64_t *ret,
+				    struct inq_error *err)
 {
 	(void)err;
 	*ret = inq_session_pointer_size(session);
@@ -110,7 +116,8 @@ static enum inq_status page_size(struct inq_session *session, uint64_t *ret, str
 	return INQ_OK;
 }
 
-static enum inq_status instruction(struct inq_session *session, uint64_t *ret, struct inq_error *err)
+static enum inq_status instruction(struct inq_session *session, uint64_t *ret,
+				   struct inq_error *err)
 {
 	struct inq_context context = {0};
 	enum inq_status status = inq_session_frame_context(session, &context, err);
@@ -121,14 +128,15 @@ static enum inq_status instruction(struct inq_session *session, uint64_t *ret, s
 	return INQ_OK;
 }
 
-/* pseudo-register, what it is; registers by role ($ip, $csp, $retreg) stand in the machine's table */
+/* pseudo-register, what it is; registers by role ($ip, $csp, $retreg) stand in the machine's table
+ */
 static const struct {
 	const char *name;
 	enum inq_status (*value)(struct inq_session *session, uint64_t *ret, struct inq_error *err);
 } pseudo[] = {
-	{".", instruction},	     {"$ip", instruction},	 {"$ra", return_address},
-	{"$exentry", entry_point},   {"$tid", thread_id},	 {"$tpid", process_id},
-	{"$teb", thread_block},	     {"$ptrsize", pointer_size}, {"$pagesize", page_size},
+	{".", instruction},	   {"$ip", instruction},       {"$ra", return_address},
+	{"$exentry", entry_point}, {"$tid", thread_id},	       {"$tpid", process_id},
+	{"$teb", thread_block},	   {"$ptrsize", pointer_size}, {"$pagesize", page_size},
 };
 
 /* $t0 to $t19 */
@@ -146,7 +154,8 @@ static bool user_register(struct inq_session *session, const char *name, uint64_
 	return true;
 }
 
-static enum inq_status name_value(void *user, const char *name, uint64_t *ret, struct inq_error *err)
+static enum inq_status name_value(void *user, const char *name, uint64_t *ret,
+				  struct inq_error *err)
 {
 	struct inq_session *session = user;
 
@@ -159,8 +168,8 @@ static enum inq_status name_value(void *user, const char *name, uint64_t *ret, s
 	return register_value(session, name, ret, err);
 }
 
-static enum inq_status find_in(struct inq_session *session, const struct inq_module *module, const char *name,
-			       uint64_t *ret, struct inq_error *err)
+static enum inq_status find_in(struct inq_session *session, const struct inq_module *module,
+			       const char *name, uint64_t *ret, struct inq_error *err)
 {
 	struct inq_symbols *symbols;
 	struct inq_symbol symbol;
@@ -209,13 +218,14 @@ static bool module_value(void *user, const char *name, uint64_t *ret)
 	return module != NULL;
 }
 
-static enum inq_status read_value(void *user, uint64_t address, void *to, size_t size, struct inq_error *err)
+static enum inq_status read_value(void *user, uint64_t address, void *to, size_t size,
+				  struct inq_error *err)
 {
 	return inq_session_read_all(user, address, to, size, err);
 }
 
-enum inq_status inq_session_evaluate(struct inq_session *session, const char *text, const char **ret_end,
-				     uint64_t *ret, struct inq_error *err)
+enum inq_status inq_session_evaluate(struct inq_session *session, const char *text,
+				     const char **ret_end, uint64_t *ret, struct inq_error *err)
 {
 	struct inq_expression_source source = {
 		.name = name_value,

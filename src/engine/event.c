@@ -18,7 +18,8 @@ static bool is_linux(struct inq_session *session)
 
 	if (inq_target_system(session->target, &system, NULL) != INQ_OK)
 		return true; /* an ELF core without a word about its system */
-	return system->os == INQ_OS_LINUX || system->os == INQ_OS_ANDROID || system->os == INQ_OS_UNKNOWN;
+	return system->os == INQ_OS_LINUX || system->os == INQ_OS_ANDROID ||
+	       system->os == INQ_OS_UNKNOWN;
 }
 
 /* NTSTATUS codes of dumps written on Windows: the ones that crashes have. */
@@ -50,14 +51,16 @@ static void name_linux(const struct inq_exception *exception, struct inq_event *
 	if (signal) {
 		event->name = signal->name;
 		event->text = signal->text;
-		/* si_addr of a signal that somebody sent, or of a general protection fault, is no address. */
+		/* si_addr of a signal that somebody sent, or of a general protection fault, is no
+		 * address. */
 		event->has_address = signal->has_address && !sent && event->sub_code != 0x80;
 	}
 	if (code) {
 		event->code_name = code->name;
 		event->code_text = code->text;
 	}
-	if (exception->has_siginfo && (event->sub_code == SI_USER_CODE || event->sub_code == SI_TKILL_CODE)) {
+	if (exception->has_siginfo &&
+	    (event->sub_code == SI_USER_CODE || event->sub_code == SI_TKILL_CODE)) {
 		memcpy(&event->sender_pid, exception->siginfo + SIGINFO_PID, 4);
 		memcpy(&event->sender_uid, exception->siginfo + SIGINFO_UID, 4);
 		event->has_sender = event->sender_pid != 0;
@@ -99,7 +102,8 @@ static void describe_exception(struct inq_session *session, const struct inq_exc
 	}
 }
 
-enum inq_status inq_session_event(struct inq_session *session, struct inq_event *ret, struct inq_error *err)
+enum inq_status inq_session_event(struct inq_session *session, struct inq_event *ret,
+				  struct inq_error *err)
 {
 	struct inq_event event = {.name = "", .text = "", .code_name = "", .code_text = ""};
 	const struct inq_exception *exception;
@@ -117,7 +121,8 @@ enum inq_status inq_session_event(struct inq_session *session, struct inq_event 
 		return inq_fail(err, INQ_ABSENT, "the dump has neither an exception nor threads");
 	} else {
 		event.tid = session->threads[session->thread].tid;
-		if (inq_target_context(session->target, (size_t)session->thread, &context, NULL) == INQ_OK)
+		if (inq_target_context(session->target, (size_t)session->thread, &context, NULL) ==
+		    INQ_OK)
 			event.pc = inq_context_pc(&context);
 	}
 	*ret = event;

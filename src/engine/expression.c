@@ -40,7 +40,7 @@ static bool is_name(char c)
 	return is_name_start(c) || isdigit((unsigned char)c);
 }
 
-/* --- numbers --------------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------- */
 
 static int digit_value(char c)
 {
@@ -57,8 +57,8 @@ static const struct {
 } prefixes[] = {{'x', 16}, {'n', 10}, {'t', 8}, {'y', 2}};
 
 /**
- * A run of digits; false if the text does not begin with a number, or goes on like a name. *ret_big is set
- * for one that has more than 64 bits.
+ * A run of digits; false if the text does not begin with a number, or goes on like a name. *ret_big
+ * is set for one that has more than 64 bits.
  */
 static bool number(const char **at, uint64_t *ret, bool *ret_big)
 {
@@ -69,7 +69,8 @@ static bool number(const char **at, uint64_t *ret, bool *ret_big)
 
 	*ret_big = false;
 	for (size_t i = 0; c[0] == '0' && i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		if ((c[1] | 0x20) == prefixes[i].letter && digit_value(c[2]) < (int)prefixes[i].radix) {
+		if ((c[1] | 0x20) == prefixes[i].letter &&
+		    digit_value(c[2]) < (int)prefixes[i].radix) {
 			radix = prefixes[i].radix;
 			c += 2;
 			break;
@@ -92,7 +93,7 @@ static bool number(const char **at, uint64_t *ret, bool *ret_big)
 	return true;
 }
 
-/* --- names ----------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------ */
 
 static enum inq_status take_name(struct parser *p, const char *from, size_t length,
 				 char to[INQ_EXPRESSION_NAME])
@@ -121,9 +122,9 @@ static size_t template_length(const char *at)
 
 /* operator names whose characters are not a name's; longest first */
 static const char *const cxx_operators[] = {
-	"<<=", ">>=", "->*", "<=>", "()", "[]", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "++", "--", "->",
-	"+=",  "-=",  "*=",  "/=",  "%=", "^=", "&=", "|=", "<",  ">",  "+",  "-",  "*",  "/",  "%",  "^",  "&",
-	"|",   "~",   "!",   "=",   ",",
+	"<<=", ">>=", "->*", "<=>", "()", "[]", "<<", ">>", "<=", ">=", "==", "!=", "&&",
+	"||",  "++",  "--",  "->",  "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "<",
+	">",   "+",   "-",   "*",   "/",  "%",	"^",  "&",  "|",  "~",	"!",  "=",  ",",
 };
 
 static size_t cxx_operator_length(const char *at, size_t so_far)
@@ -140,7 +141,8 @@ static size_t cxx_operator_length(const char *at, size_t so_far)
 	return 0;
 }
 
-/* How far a symbol's name goes: "a::b<c, d>::~e", "operator<<", "f.part.0", "{closure#0}", "x@GLIBC_2.2". */
+/* How far a symbol's name goes: "a::b<c, d>::~e", "operator<<", "f.part.0", "{closure#0}",
+ * "x@GLIBC_2.2". */
 static size_t symbol_length(const char *at)
 {
 	size_t n = 0, more;
@@ -182,7 +184,8 @@ static size_t module_length(struct parser *p, const char *at)
 	return p->source->module(p->source->user, name, &base) ? n : 0;
 }
 
-static enum inq_status symbol_value(struct parser *p, const char *module, const char *name, uint64_t *ret)
+static enum inq_status symbol_value(struct parser *p, const char *module, const char *name,
+				    uint64_t *ret)
 {
 	enum inq_status status = INQ_ABSENT;
 
@@ -220,13 +223,15 @@ static enum inq_status qualified_name(struct parser *p, size_t module, uint64_t 
 
 	if (!length)
 		return fail_at(p, "a symbol's name is missing after '!'");
-	if (take_name(p, p->at, module, module_name) != INQ_OK || take_name(p, symbol, length, name) != INQ_OK)
+	if (take_name(p, p->at, module, module_name) != INQ_OK ||
+	    take_name(p, symbol, length, name) != INQ_OK)
 		return INQ_LIMIT;
 	p->at = symbol + length;
 	return symbol_value(p, module_name, name, ret);
 }
 
-/* The plain part of a name as register, pseudo-register or module; else as long as a symbol's can be. */
+/* The plain part of a name as register, pseudo-register or module; else as long as a symbol's can
+ * be. */
 static enum inq_status plain_name(struct parser *p, uint64_t *ret)
 {
 	char name[INQ_EXPRESSION_NAME];
@@ -261,7 +266,8 @@ static enum inq_status plain_name(struct parser *p, uint64_t *ret)
 		if (take_name(p, p->at, length, name) != INQ_OK)
 			return INQ_LIMIT;
 		whole = length;
-		status = p->source->name ? p->source->name(p->source->user, name, ret, p->err) : INQ_ABSENT;
+		status = p->source->name ? p->source->name(p->source->user, name, ret, p->err)
+					 : INQ_ABSENT;
 		if (status == INQ_ABSENT)
 			status = symbol_value(p, NULL, name, ret);
 	}
@@ -270,7 +276,8 @@ static enum inq_status plain_name(struct parser *p, uint64_t *ret)
 	return status;
 }
 
-/* A module without '!' whose name is not one word: "libc.so.6+0x10" wants the longest that is one. */
+/* A module without '!' whose name is not one word: "libc.so.6+0x10" wants the longest that is one.
+ */
 static bool dotted_module(struct parser *p, uint64_t *ret)
 {
 	char name[INQ_EXPRESSION_NAME];
@@ -294,7 +301,7 @@ static bool dotted_module(struct parser *p, uint64_t *ret)
 	return false;
 }
 
-/* --- operands --------------------------------------------------------------------------------------- */
+/* --- operands --------------------------------------------------------------------- */
 
 /* word, bytes read (0: none, the pointer's size: 255), what it does to the value */
 enum unary { UNARY_READ, UNARY_HIGH, UNARY_LOW, UNARY_NOT };
@@ -303,8 +310,9 @@ static const struct {
 	enum unary kind;
 	unsigned bytes; /* 0: a pointer */
 } unaries[] = {
-	{"poi", UNARY_READ, 0}, {"by", UNARY_READ, 1},  {"wo", UNARY_READ, 2},  {"dwo", UNARY_READ, 4},
-	{"qwo", UNARY_READ, 8}, {"hi", UNARY_HIGH, 0}, {"low", UNARY_LOW, 0}, {"not", UNARY_NOT, 0},
+	{"poi", UNARY_READ, 0}, {"by", UNARY_READ, 1},	{"wo", UNARY_READ, 2},
+	{"dwo", UNARY_READ, 4}, {"qwo", UNARY_READ, 8}, {"hi", UNARY_HIGH, 0},
+	{"low", UNARY_LOW, 0},	{"not", UNARY_NOT, 0},
 };
 
 static enum inq_status read_value(struct parser *p, uint64_t address, unsigned bytes, uint64_t *ret)
@@ -315,7 +323,8 @@ static enum inq_status read_value(struct parser *p, uint64_t address, unsigned b
 	if (!bytes)
 		bytes = p->source->pointer_size ? p->source->pointer_size : 8;
 	if (!p->source->read)
-		return inq_fail(p->err, INQ_FAULT, "0x%llx: no memory to read", (unsigned long long)address);
+		return inq_fail(p->err, INQ_FAULT, "0x%llx: no memory to read",
+				(unsigned long long)address);
 	status = p->source->read(p->source->user, address, raw, bytes, p->err);
 	if (status != INQ_OK)
 		return status;
@@ -422,19 +431,23 @@ static enum inq_status simple_operand(struct parser *p, uint64_t *ret)
 	if (module)
 		return qualified_name(p, module, ret);
 	if (number(&p->at, ret, &big))
-		return big ? inq_fail(p->err, INQ_USAGE, "'%s': a number of more than 64 bits", p->text) : INQ_OK;
+		return big ? inq_fail(p->err, INQ_USAGE, "'%s': a number of more than 64 bits",
+				      p->text)
+			   : INQ_OK;
 	if (word_operator(p, ret, &status))
 		return status;
 	if (*p->at == '.' && !is_name(p->at[1])) {
 		p->at++;
-		return p->source->name ? p->source->name(p->source->user, ".", ret, p->err)
-				       : inq_fail(p->err, INQ_ABSENT, "'.': no current instruction");
+		return p->source->name
+			       ? p->source->name(p->source->user, ".", ret, p->err)
+			       : inq_fail(p->err, INQ_ABSENT, "'.': no current instruction");
 	}
 	if (dotted_module(p, ret))
 		return INQ_OK;
 	if (is_name_start(*p->at))
 		return plain_name(p, ret);
-	return fail_at(p, isdigit((unsigned char)*p->at) ? "not a number" : "an operand is missing");
+	return fail_at(p,
+		       isdigit((unsigned char)*p->at) ? "not a number" : "an operand is missing");
 }
 
 static enum inq_status operand(struct parser *p, uint64_t *ret)
@@ -450,10 +463,26 @@ static enum inq_status operand(struct parser *p, uint64_t *ret)
 	return status;
 }
 
-/* --- binary operators ------------------------------------------------------------------------------ */
+/* --- binary operators ------------------------------------------------------------- */
 
 enum binary {
-	OR, XOR, AND, EQ, NE, LE, GE, LT, GT, SHL, SAR, SHR, ADD, SUB, MUL, DIV, MOD,
+	OR,
+	XOR,
+	AND,
+	EQ,
+	NE,
+	LE,
+	GE,
+	LT,
+	GT,
+	SHL,
+	SAR,
+	SHR,
+	ADD,
+	SUB,
+	MUL,
+	DIV,
+	MOD,
 };
 
 /* spelling, what it does, how tightly it binds; longer spellings before their beginnings */
@@ -462,10 +491,11 @@ static const struct {
 	enum binary kind;
 	unsigned level;
 } binaries[] = {
-	{"|", OR, 0},    {"or", OR, 0},   {"^", XOR, 1},  {"xor", XOR, 1}, {"&", AND, 2},  {"and", AND, 2},
-	{"==", EQ, 3},   {"=", EQ, 3},    {"!=", NE, 3},  {"<=", LE, 3},   {">=", GE, 3},  {"<<", SHL, 4},
-	{">>>", SAR, 4}, {">>", SHR, 4},  {"<", LT, 3},   {">", GT, 3},    {"+", ADD, 5},  {"-", SUB, 5},
-	{"*", MUL, 6},   {"/", DIV, 6},   {"%", MOD, 6},  {"mod", MOD, 6},
+	{"|", OR, 0},	 {"or", OR, 0},	  {"^", XOR, 1},   {"xor", XOR, 1}, {"&", AND, 2},
+	{"and", AND, 2}, {"==", EQ, 3},	  {"=", EQ, 3},	   {"!=", NE, 3},   {"<=", LE, 3},
+	{">=", GE, 3},	 {"<<", SHL, 4},  {">>>", SAR, 4}, {">>", SHR, 4},  {"<", LT, 3},
+	{">", GT, 3},	 {"+", ADD, 5},	  {"-", SUB, 5},   {"*", MUL, 6},   {"/", DIV, 6},
+	{"%", MOD, 6},	 {"mod", MOD, 6},
 };
 enum { LEVELS = 7 };
 
@@ -483,25 +513,56 @@ static long find_binary(const char *at)
 	return -1;
 }
 
-static enum inq_status apply_binary(struct parser *p, enum binary kind, uint64_t a, uint64_t b, uint64_t *ret)
+static enum inq_status apply_binary(struct parser *p, enum binary kind, uint64_t a, uint64_t b,
+				    uint64_t *ret)
 {
 	switch (kind) {
-	case OR: *ret = a | b; break;
-	case XOR: *ret = a ^ b; break;
-	case AND: *ret = a & b; break;
-	case EQ: *ret = a == b; break;
-	case NE: *ret = a != b; break;
-	case LE: *ret = a <= b; break;
-	case GE: *ret = a >= b; break;
-	case LT: *ret = a < b; break;
-	case GT: *ret = a > b; break;
+	case OR:
+		*ret = a | b;
+		break;
+	case XOR:
+		*ret = a ^ b;
+		break;
+	case AND:
+		*ret = a & b;
+		break;
+	case EQ:
+		*ret = a == b;
+		break;
+	case NE:
+		*ret = a != b;
+		break;
+	case LE:
+		*ret = a <= b;
+		break;
+	case GE:
+		*ret = a >= b;
+		break;
+	case LT:
+		*ret = a < b;
+		break;
+	case GT:
+		*ret = a > b;
+		break;
 	/* Shifts by the width or more: nothing is left (C leaves them undefined). */
-	case SHL: *ret = b < 64 ? a << b : 0; break;
-	case SHR: *ret = b < 64 ? a >> b : 0; break;
-	case SAR: *ret = (uint64_t)((int64_t)a >> (b < 64 ? b : 63)); break;
-	case ADD: *ret = a + b; break;
-	case SUB: *ret = a - b; break;
-	case MUL: *ret = a * b; break;
+	case SHL:
+		*ret = b < 64 ? a << b : 0;
+		break;
+	case SHR:
+		*ret = b < 64 ? a >> b : 0;
+		break;
+	case SAR:
+		*ret = (uint64_t)((int64_t)a >> (b < 64 ? b : 63));
+		break;
+	case ADD:
+		*ret = a + b;
+		break;
+	case SUB:
+		*ret = a - b;
+		break;
+	case MUL:
+		*ret = a * b;
+		break;
 	case DIV:
 	case MOD:
 		if (!b)
@@ -534,8 +595,9 @@ static enum inq_status expression(struct parser *p, unsigned level, uint64_t *re
 	return status;
 }
 
-enum inq_status inq_expression_evaluate(const struct inq_expression_source *source, const char *text,
-					const char **ret_end, uint64_t *ret, struct inq_error *err)
+enum inq_status inq_expression_evaluate(const struct inq_expression_source *source,
+					const char *text, const char **ret_end, uint64_t *ret,
+					struct inq_error *err)
 {
 	struct parser p = {.source = source, .text = text, .at = text, .err = err};
 	uint64_t value = 0;

@@ -23,8 +23,8 @@ static size_t until_dump(struct inq_session *session, uint64_t address, size_t s
 	return low < count && ranges[low].base - address < size ? ranges[low].base - address : size;
 }
 
-static enum inq_status read_image(struct inq_session *session, uint64_t address, void *to, size_t size,
-				  size_t *ret_done, enum inq_bytes_from *ret_from)
+static enum inq_status read_image(struct inq_session *session, uint64_t address, void *to,
+				  size_t size, size_t *ret_done, enum inq_bytes_from *ret_from)
 {
 	const struct inq_module *module;
 	struct module_slot *slot = session_slot_at(session, address, &module);
@@ -39,13 +39,15 @@ static enum inq_status read_image(struct inq_session *session, uint64_t address,
 	if (!protection || (protection & PF_W))
 		return INQ_FAULT;
 	if (ret_from)
-		*ret_from = slot->match == INQ_MATCH_BUILD_ID ? INQ_FROM_IMAGE : INQ_FROM_UNVERIFIED;
-	return inq_image_read(slot->image, address - slot->bias, to, until_dump(session, address, size),
-			      ret_done, NULL);
+		*ret_from =
+			slot->match == INQ_MATCH_BUILD_ID ? INQ_FROM_IMAGE : INQ_FROM_UNVERIFIED;
+	return inq_image_read(slot->image, address - slot->bias, to,
+			      until_dump(session, address, size), ret_done, NULL);
 }
 
-enum inq_status inq_session_read(struct inq_session *session, uint64_t address, void *to, size_t size,
-				 size_t *ret_done, enum inq_bytes_from *ret_from, struct inq_error *err)
+enum inq_status inq_session_read(struct inq_session *session, uint64_t address, void *to,
+				 size_t size, size_t *ret_done, enum inq_bytes_from *ret_from,
+				 struct inq_error *err)
 {
 	enum inq_status status = inq_target_read(session->target, address, to, size, ret_done, err);
 
@@ -53,17 +55,18 @@ enum inq_status inq_session_read(struct inq_session *session, uint64_t address, 
 		*ret_from = INQ_FROM_DUMP;
 	if (status != INQ_FAULT)
 		return status;
-	return read_image(session, address, to, size, ret_done, ret_from) == INQ_OK ? INQ_OK : status;
+	return read_image(session, address, to, size, ret_done, ret_from) == INQ_OK ? INQ_OK
+										    : status;
 }
 
-enum inq_status inq_session_read_all(struct inq_session *session, uint64_t address, void *to, size_t size,
-				     struct inq_error *err)
+enum inq_status inq_session_read_all(struct inq_session *session, uint64_t address, void *to,
+				     size_t size, struct inq_error *err)
 {
 	uint8_t *bytes = to;
 
 	for (size_t done = 0, now; done < size; done += now) {
-		enum inq_status status =
-			inq_session_read(session, address + done, bytes + done, size - done, &now, NULL, err);
+		enum inq_status status = inq_session_read(session, address + done, bytes + done,
+							  size - done, &now, NULL, err);
 
 		if (status != INQ_OK)
 			return status;

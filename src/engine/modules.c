@@ -25,7 +25,8 @@ struct module_slot *session_slot(struct inq_session *session, const struct inq_m
 struct module_slot *session_slot_at(struct inq_session *session, uint64_t address,
 				    const struct inq_module **ret_module)
 {
-	const struct inq_module *module = inq_module_at(session->modules, session->module_count, address);
+	const struct inq_module *module =
+		inq_module_at(session->modules, session->module_count, address);
 
 	*ret_module = module;
 	return session_slot(session, module);
@@ -39,13 +40,14 @@ void session_slot_done(struct module_slot *slot)
 	free(slot->name);
 }
 
-/* --- names ---------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------ */
 
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *backslash = strrchr(path, '\\');
 
-	/* A backslash parts Windows' names; on Linux it can be part of one, so only where no slash is. */
+	/* A backslash parts Windows' names; on Linux it can be part of one, so only where no slash
+	 * is. */
 	if (slash)
 		return slash + 1;
 	return backslash ? backslash + 1 : path;
@@ -98,7 +100,7 @@ const struct inq_module *inq_session_module_find(struct inq_session *session, co
 	return NULL;
 }
 
-/* --- images ----------------------------------------------------------------------------------------------- */
+/* --- images ----------------------------------------------------------------------- */
 
 static struct inq_wanted wanted_of(const struct inq_module *module)
 {
@@ -125,7 +127,8 @@ static bool open_image_file(struct inq_session *session, struct module_slot *slo
 	enum inq_status status;
 	int fd;
 
-	if (inq_search_image(session->search, wanted, &slot->image_path, &slot->match, &slot->why) != INQ_OK)
+	if (inq_search_image(session->search, wanted, &slot->image_path, &slot->match,
+			     &slot->why) != INQ_OK)
 		return false;
 	fd = inq_open(&session->opener, slot->image_path, &status, &err);
 	if (fd >= 0)
@@ -169,7 +172,8 @@ static void symbols_from_memory(struct inq_session *session, const struct inq_mo
 		return;
 	bytes = malloc(module->size ? module->size : 1);
 	if (bytes &&
-	    inq_target_read_all(session->target, module->base, bytes, module->size, NULL) == INQ_OK &&
+	    inq_target_read_all(session->target, module->base, bytes, module->size, NULL) ==
+		    INQ_OK &&
 	    inq_symbols_open_bytes(bytes, module->size, inq_session_module_name(session, module),
 				   &slot->symbols, NULL) != INQ_OK)
 		slot->symbols = NULL;
@@ -190,13 +194,13 @@ void session_need_symbols(struct inq_session *session, const struct inq_module *
 	wanted = wanted_of(module);
 	if (!slot->image_path)
 		symbols_from_memory(session, module, slot);
-	else if (inq_symbols_open(slot->image_path, session->search, &wanted, &slot->symbols, &slot->why) !=
-		 INQ_OK)
+	else if (inq_symbols_open(slot->image_path, session->search, &wanted, &slot->symbols,
+				  &slot->why) != INQ_OK)
 		slot->symbols = NULL;
 }
 
-void inq_session_module_files(struct inq_session *session, const struct inq_module *module, bool force,
-			      struct inq_module_files *ret)
+void inq_session_module_files(struct inq_session *session, const struct inq_module *module,
+			      bool force, struct inq_module_files *ret)
 {
 	struct module_slot *slot = session_slot(session, module);
 
@@ -217,9 +221,11 @@ void inq_session_module_files(struct inq_session *session, const struct inq_modu
 }
 
 static enum inq_status no_files(struct inq_session *session, const struct inq_module *module,
-				const struct module_slot *slot, const char *what, struct inq_error *err)
+				const struct module_slot *slot, const char *what,
+				struct inq_error *err)
 {
-	return inq_fail(err, INQ_ABSENT, "'%s': no %s%s%s", inq_session_module_name(session, module), what,
+	return inq_fail(err, INQ_ABSENT, "'%s': no %s%s%s",
+			inq_session_module_name(session, module), what,
 			slot && slot->why.text[0] ? ": " : "", slot ? slot->why.text : "");
 }
 
@@ -237,7 +243,8 @@ enum inq_status inq_session_image(struct inq_session *session, const struct inq_
 }
 
 enum inq_status inq_session_symbols(struct inq_session *session, const struct inq_module *module,
-				    struct inq_symbols **ret, uint64_t *ret_bias, struct inq_error *err)
+				    struct inq_symbols **ret, uint64_t *ret_bias,
+				    struct inq_error *err)
 {
 	struct module_slot *slot = session_slot(session, module);
 
@@ -249,7 +256,7 @@ enum inq_status inq_session_symbols(struct inq_session *session, const struct in
 	return INQ_OK;
 }
 
-/* --- what lies at an address ------------------------------------------------------------------------------- */
+/* --- what lies at an address ------------------------------------------------------ */
 
 void inq_session_nearest(struct inq_session *session, uint64_t address, struct inq_place *ret)
 {
@@ -263,7 +270,8 @@ void inq_session_nearest(struct inq_session *session, uint64_t address, struct i
 	ret->module_name = inq_session_module_name(session, module);
 	ret->module_offset = address - module->base;
 	session_need_symbols(session, module);
-	if (!slot->symbols || inq_symbols_at(slot->symbols, address - slot->bias, &symbol, NULL) != INQ_OK)
+	if (!slot->symbols ||
+	    inq_symbols_at(slot->symbols, address - slot->bias, &symbol, NULL) != INQ_OK)
 		return;
 	ret->symbol = symbol.name;
 	ret->linkage = symbol.linkage;
@@ -275,7 +283,8 @@ void inq_session_nearest(struct inq_session *session, uint64_t address, struct i
 void inq_session_place(struct inq_session *session, uint64_t address, struct inq_place *ret)
 {
 	inq_session_nearest(session, address, ret);
-	/* What begins where the table's nearest function has ended is some function without a name. */
+	/* What begins where the table's nearest function has ended is some function without a name.
+	 */
 	if (ret->symbol_size && ret->offset >= ret->symbol_size) {
 		ret->symbol = ret->linkage = NULL;
 		ret->symbol_address = ret->offset = ret->symbol_size = 0;
@@ -293,7 +302,8 @@ enum inq_status inq_session_source(struct inq_session *session, uint64_t address
 	if (slot)
 		session_need_symbols(session, module);
 	if (!slot || !slot->symbols)
-		return inq_fail(err, INQ_ABSENT, "0x%llx: no line information", (unsigned long long)address);
+		return inq_fail(err, INQ_ABSENT, "0x%llx: no line information",
+				(unsigned long long)address);
 	status = inq_symbols_source(slot->symbols, address - slot->bias, ret, ret_count, err);
 	for (size_t i = 0; status == INQ_OK && i < *ret_count; i++) {
 		if (ret[i].low_pc)

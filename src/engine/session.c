@@ -21,9 +21,11 @@ static void ask_target(struct inq_session *session)
 	const struct inq_system *system;
 	struct inq_context context;
 
-	if (inq_target_threads(session->target, &session->threads, &session->thread_count, NULL) != INQ_OK)
+	if (inq_target_threads(session->target, &session->threads, &session->thread_count, NULL) !=
+	    INQ_OK)
 		session->thread_count = 0;
-	if (inq_target_modules(session->target, &session->modules, &session->module_count, NULL) != INQ_OK)
+	if (inq_target_modules(session->target, &session->modules, &session->module_count, NULL) !=
+	    INQ_OK)
 		session->module_count = 0;
 	if (inq_target_system(session->target, &system, NULL) == INQ_OK)
 		session->machine = system->machine;
@@ -34,8 +36,9 @@ static void ask_target(struct inq_session *session)
 	session->thread = crashed_thread(session);
 }
 
-enum inq_status inq_session_new(struct inq_target *target, const struct inq_session_options *options,
-				struct inq_session **ret, struct inq_error *err)
+enum inq_status inq_session_new(struct inq_target *target,
+				const struct inq_session_options *options, struct inq_session **ret,
+				struct inq_error *err)
 {
 	struct inq_session *session = calloc(1, sizeof(*session));
 	enum inq_status status;
@@ -47,8 +50,9 @@ enum inq_status inq_session_new(struct inq_target *target, const struct inq_sess
 	session->target = target;
 	if (options)
 		session->opener = options->opener;
-	status = inq_search_new(options ? options->symbol_path : NULL, options ? options->image_path : NULL,
-				session->opener.open ? &session->opener : NULL, &session->search, err);
+	status = inq_search_new(
+		options ? options->symbol_path : NULL, options ? options->image_path : NULL,
+		session->opener.open ? &session->opener : NULL, &session->search, err);
 	if (status == INQ_OK) {
 		ask_target(session);
 		session->slots = calloc(session->module_count + 1, sizeof(*session->slots));
@@ -139,7 +143,7 @@ void inq_session_reload(struct inq_session *session)
 	}
 }
 
-/* --- threads and scopes ------------------------------------------------------------------------------ */
+/* --- threads and scopes ----------------------------------------------------------- */
 
 const struct inq_thread *inq_session_threads(struct inq_session *session, size_t *ret_count)
 {
@@ -164,7 +168,8 @@ static void enter_scope(struct inq_session *session, enum inq_scope scope)
 	session->frame = 0;
 }
 
-enum inq_status inq_session_set_thread(struct inq_session *session, size_t index, struct inq_error *err)
+enum inq_status inq_session_set_thread(struct inq_session *session, size_t index,
+				       struct inq_error *err)
 {
 	if (index >= session->thread_count)
 		return inq_fail(err, INQ_USAGE, "there is no thread %zu; the dump has %zu", index,
@@ -197,7 +202,8 @@ static enum inq_status exception_context(struct inq_session *session, struct inq
 		return INQ_OK;
 	thread = thread_of(session, exception->tid);
 	if (thread < 0)
-		return inq_fail(err, INQ_ABSENT, "no registers: the exception's thread %u is not in the dump",
+		return inq_fail(err, INQ_ABSENT,
+				"no registers: the exception's thread %u is not in the dump",
 				exception->tid);
 	return inq_target_context(session->target, (size_t)thread, ret, err);
 }
@@ -210,7 +216,8 @@ enum inq_status inq_session_use_exception(struct inq_session *session, struct in
 	long thread;
 
 	if (status == INQ_ABSENT)
-		return inq_fail(err, INQ_ABSENT, "the dump has no exception: nothing had died when it was taken");
+		return inq_fail(err, INQ_ABSENT,
+				"the dump has no exception: nothing had died when it was taken");
 	if (status != INQ_OK)
 		return status;
 	status = exception_context(session, &context, err);
@@ -224,15 +231,15 @@ enum inq_status inq_session_use_exception(struct inq_session *session, struct in
 }
 
 enum {
-	UCONTEXT_MCONTEXT = 40,  /* uc_mcontext in x86-64's ucontext_t (glibc and kernel) */
-	MCONTEXT_SIZE = 192,     /* 23 registers and the pointer to the FXSAVE image */
+	UCONTEXT_MCONTEXT = 40, /* uc_mcontext in x86-64's ucontext_t (glibc and kernel) */
+	MCONTEXT_SIZE = 192,	/* 23 registers and the pointer to the FXSAVE image */
 	MCONTEXT_FPSTATE = 184,
-	MCONTEXT_CS = 18 * 8,    /* csgsfs: cs is the lowest 16 bits */
+	MCONTEXT_CS = 18 * 8, /* csgsfs: cs is the lowest 16 bits */
 	FXSAVE_SIZE = 512,
 };
 
-static enum inq_status read_ucontext(struct inq_session *session, uint64_t address, struct inq_context *ret,
-				     struct inq_error *err)
+static enum inq_status read_ucontext(struct inq_session *session, uint64_t address,
+				     struct inq_context *ret, struct inq_error *err)
 {
 	uint8_t mcontext[MCONTEXT_SIZE], fp[FXSAVE_SIZE];
 	uint64_t fpstate;
@@ -241,25 +248,31 @@ static enum inq_status read_ucontext(struct inq_session *session, uint64_t addre
 	bool has_fp;
 
 	if (session->machine != INQ_MACHINE_AMD64)
-		return inq_fail(err, INQ_UNSUPPORTED, "context records are understood on x86-64 only");
-	status = inq_target_read_all(session->target, address + UCONTEXT_MCONTEXT, mcontext, sizeof(mcontext),
-				     err);
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"context records are understood on x86-64 only");
+	status = inq_target_read_all(session->target, address + UCONTEXT_MCONTEXT, mcontext,
+				     sizeof(mcontext), err);
 	if (status != INQ_OK)
-		return inq_prepend(err, status, "context record at 0x%llx", (unsigned long long)address);
+		return inq_prepend(err, status, "context record at 0x%llx",
+				   (unsigned long long)address);
 	memcpy(&cs, mcontext + MCONTEXT_CS, sizeof(cs));
 	/* User mode's code segments: 64-bit, and 32-bit code in a 64-bit process. */
 	if (cs != 0x33 && cs != 0x23)
-		return inq_fail(err, INQ_BAD_DATA, "0x%llx: not a ucontext_t (its cs is 0x%x, not 0x33)",
+		return inq_fail(err, INQ_BAD_DATA,
+				"0x%llx: not a ucontext_t (its cs is 0x%x, not 0x33)",
 				(unsigned long long)address, cs);
 	memcpy(&fpstate, mcontext + MCONTEXT_FPSTATE, sizeof(fpstate));
-	has_fp = fpstate && inq_target_read_all(session->target, fpstate, fp, sizeof(fp), NULL) == INQ_OK;
-	if (!inq_context_from_mcontext(session->machine, mcontext, sizeof(mcontext), has_fp ? fp : NULL,
-				       has_fp ? sizeof(fp) : 0, ret))
-		return inq_fail(err, INQ_BAD_DATA, "0x%llx: not a ucontext_t", (unsigned long long)address);
+	has_fp = fpstate &&
+		 inq_target_read_all(session->target, fpstate, fp, sizeof(fp), NULL) == INQ_OK;
+	if (!inq_context_from_mcontext(session->machine, mcontext, sizeof(mcontext),
+				       has_fp ? fp : NULL, has_fp ? sizeof(fp) : 0, ret))
+		return inq_fail(err, INQ_BAD_DATA, "0x%llx: not a ucontext_t",
+				(unsigned long long)address);
 	return INQ_OK;
 }
 
-enum inq_status inq_session_use_record(struct inq_session *session, uint64_t address, struct inq_error *err)
+enum inq_status inq_session_use_record(struct inq_session *session, uint64_t address,
+				       struct inq_error *err)
 {
 	struct inq_context context = {0};
 	enum inq_status status = read_ucontext(session, address, &context, err);
@@ -276,7 +289,8 @@ void inq_session_use_thread(struct inq_session *session)
 	enter_scope(session, INQ_SCOPE_THREAD);
 }
 
-enum inq_status inq_session_context(struct inq_session *session, struct inq_context *ret, struct inq_error *err)
+enum inq_status inq_session_context(struct inq_session *session, struct inq_context *ret,
+				    struct inq_error *err)
 {
 	switch (session->scope) {
 	case INQ_SCOPE_EXCEPTION:

@@ -8,13 +8,13 @@
 
 /* What belongs to modules[i]; files are looked for once, when first needed. */
 struct module_slot {
-	char *name;             /* "libc.so.6"; NULL until asked for */
+	char *name; /* "libc.so.6"; NULL until asked for */
 	bool image_tried, symbols_tried;
 	struct inq_image *image;
-	uint64_t bias;          /* process address - image vaddr */
-	char *image_path;       /* NULL: none, or an image in the dump's memory */
+	uint64_t bias;	  /* process address - image vaddr */
+	char *image_path; /* NULL: none, or an image in the dump's memory */
 	enum inq_match match;
-	struct inq_error why;   /* why there is no image */
+	struct inq_error why; /* why there is no image */
 	struct inq_symbols *symbols;
 };
 
@@ -29,16 +29,16 @@ struct inq_session {
 	size_t thread_count;
 	const struct inq_module *modules;
 	size_t module_count;
-	struct module_slot *slots;           /* one for each module */
+	struct module_slot *slots; /* one for each module */
 
-	struct inq_unwinder *unwinder;       /* NULL until needed */
+	struct inq_unwinder *unwinder; /* NULL until needed */
 
 	long thread;
 	enum inq_scope scope;
-	struct inq_context record;           /* of INQ_SCOPE_RECORD */
-	size_t frame;                        /* line of the stack */
+	struct inq_context record; /* of INQ_SCOPE_RECORD */
+	size_t frame;		   /* line of the stack */
 	bool has_stack;
-	struct inq_stack stack;              /* of the current scope, kept for .frame */
+	struct inq_stack stack; /* of the current scope, kept for .frame */
 
 	uint64_t user[INQ_USER_REGISTERS];
 };

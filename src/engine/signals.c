@@ -38,7 +38,7 @@ static const struct inq_signal signals[] = {
 	{31, "SIGSYS", "bad system call", true},
 };
 
-/* signal (0: any), si_code, name, words: include/uapi/asm-generic/siginfo.h. Sorted by signal and code. */
+/* signal (0: any), si_code, name, words (include/uapi/asm-generic/siginfo.h); by signal and code */
 static const struct inq_signal_code codes[] = {
 	{4, 1, "ILL_ILLOPC", "illegal opcode"},
 	{4, 2, "ILL_ILLOPN", "illegal operand"},

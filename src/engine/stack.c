@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- what the unwinder asks ----------------------------------------------------------------------------- */
+/* --- what the unwinder asks ------------------------------------------------------- */
 
-static enum inq_status module_for_unwinder(void *user, uint64_t address, struct inq_unwind_module *ret)
+static enum inq_status module_for_unwinder(void *user, uint64_t address,
+					   struct inq_unwind_module *ret)
 {
 	struct inq_session *session = user;
 	const struct inq_module *module;
@@ -72,7 +73,7 @@ void session_forget_unwinder(struct inq_session *session)
 	session->unwinder = NULL;
 }
 
-/* --- lines of the stack ------------------------------------------------------------------------------------ */
+/* --- lines of the stack ----------------------------------------------------------- */
 
 struct lines {
 	struct inq_stack *stack;
@@ -103,7 +104,8 @@ static void enter_inlined(struct inq_call *call, const struct inq_source *source
 	call->place.linkage = NULL;
 	call->place.symbol_size = 0;
 	call->place.symbol_address = source->low_pc;
-	call->place.offset = source->low_pc && source->low_pc <= call->pc ? call->pc - source->low_pc : 0;
+	call->place.offset =
+		source->low_pc && source->low_pc <= call->pc ? call->pc - source->low_pc : 0;
 }
 
 /* One frame: a line for each function that was inlined at its place, then its own. */
@@ -115,12 +117,14 @@ static bool add_frame(struct inq_session *session, struct lines *lines, size_t p
 	size_t count = 0;
 
 	inq_session_place(session, frame->lookup_pc, &place);
-	/* Offsets are the return address's, as every debugger shows them; only the lookup steps back. */
+	/* Offsets are the return address's, as every debugger shows them; only the lookup steps
+	 * back. */
 	if (place.symbol)
 		place.offset = frame->pc - place.symbol_address;
 	if (place.module)
 		place.module_offset = frame->pc - place.module->base;
-	if (!place.module || inq_session_source(session, frame->lookup_pc, sources, &count, NULL) != INQ_OK)
+	if (!place.module ||
+	    inq_session_source(session, frame->lookup_pc, sources, &count, NULL) != INQ_OK)
 		count = 0;
 	for (size_t i = 0; i < (count ? count : 1); i++) {
 		struct inq_call *call = add_line(lines);
@@ -144,16 +148,19 @@ static bool add_frame(struct inq_session *session, struct lines *lines, size_t p
 	return true;
 }
 
-static enum inq_status stack_of_context(struct inq_session *session, const struct inq_context *context,
-					size_t limit, struct inq_stack *ret, struct inq_error *err)
+static enum inq_status stack_of_context(struct inq_session *session,
+					const struct inq_context *context, size_t limit,
+					struct inq_stack *ret, struct inq_error *err)
 {
 	struct inq_stack stack = {0};
-	struct lines lines = {.stack = &stack, .limit = limit && limit < INQ_STACK_LIMIT ? limit : INQ_STACK_LIMIT};
+	struct lines lines = {.stack = &stack,
+			      .limit = limit && limit < INQ_STACK_LIMIT ? limit : INQ_STACK_LIMIT};
 	enum inq_status status = need_unwinder(session, err);
 
 	/* One frame more than lines: the last line's return address is in it. */
 	if (status == INQ_OK)
-		status = inq_unwind(session->unwinder, context, lines.limit + 1, &stack.frames, err);
+		status =
+			inq_unwind(session->unwinder, context, lines.limit + 1, &stack.frames, err);
 	if (status != INQ_OK)
 		return status;
 	for (size_t i = 0; i < stack.frames.count; i++) {
@@ -170,8 +177,8 @@ static enum inq_status stack_of_context(struct inq_session *session, const struc
 	return INQ_OK;
 }
 
-enum inq_status inq_session_stack(struct inq_session *session, long thread, size_t limit, struct inq_stack *ret,
-				  struct inq_error *err)
+enum inq_status inq_session_stack(struct inq_session *session, long thread, size_t limit,
+				  struct inq_stack *ret, struct inq_error *err)
 {
 	struct inq_context context = {0};
 	enum inq_status status;
@@ -190,13 +197,14 @@ void inq_stack_done(struct inq_stack *stack)
 	memset(stack, 0, sizeof(*stack));
 }
 
-/* --- the current frame ---------------------------------------------------------------------------------------- */
+/* --- the current frame ------------------------------------------------------------ */
 
 enum inq_status session_current_stack(struct inq_session *session, const struct inq_stack **ret,
 				      struct inq_error *err)
 {
 	if (!session->has_stack) {
-		enum inq_status status = inq_session_stack(session, INQ_NO_THREAD, 0, &session->stack, err);
+		enum inq_status status =
+			inq_session_stack(session, INQ_NO_THREAD, 0, &session->stack, err);
 
 		if (status != INQ_OK)
 			return status;
@@ -211,7 +219,8 @@ size_t inq_session_frame(const struct inq_session *session)
 	return session->frame;
 }
 
-enum inq_status inq_session_set_frame(struct inq_session *session, size_t index, struct inq_error *err)
+enum inq_status inq_session_set_frame(struct inq_session *session, size_t index,
+				      struct inq_error *err)
 {
 	const struct inq_stack *stack;
 	enum inq_status status = session_current_stack(session, &stack, err);
@@ -219,7 +228,8 @@ enum inq_status inq_session_set_frame(struct inq_session *session, size_t index,
 	if (status != INQ_OK)
 		return status;
 	if (index >= stack->count)
-		return inq_fail(err, INQ_USAGE, "there is no frame %zx; the stack has %zx", index, stack->count);
+		return inq_fail(err, INQ_USAGE, "there is no frame %zx; the stack has %zx", index,
+				stack->count);
 	session->frame = index;
 	return INQ_OK;
 }
