@@ -19,11 +19,9 @@
 
 #include "handler/authority.h"
 #include "handler/core_args.h"
-#include "support/buffer.h"
-#include "target/dying.h"
+#include "target/gather.h"
 
 #include <stdbool.h>
-#include <sys/utsname.h>
 
 /* Which process it is. Descriptors are -1 where there is none. */
 struct inq_identity {
@@ -48,17 +46,8 @@ bool inq_identity_still(const struct inq_identity *identity);
  * facts->uid and gid. Takes about 10 us for a thread. */
 void inq_identity_facts(const struct inq_identity *identity, struct inq_authority_facts *facts);
 
-/* Everything of /proc that a dump is made of, as bytes and descriptors. */
-struct inq_acquired {
-	struct inq_dying_source source; /* points into what follows */
-	struct inq_buffer texts[INQ_DYING_TEXT_COUNT];
-	struct inq_dying_thread *threads;
-	struct utsname kernel;
-	char executable[4097];
-};
-
 /* Read and open. Pieces that cannot be had are missing in the source, and that is all. @core_fd is the pipe. */
 void inq_acquire(const struct inq_identity *identity, const struct inq_core_args *args, int core_fd,
-		 struct inq_acquired *ret);
+		 struct inq_gathered *ret);
 
 #endif

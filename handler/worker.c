@@ -164,7 +164,7 @@ static void use_stopped(const struct inq_worker_job *job, struct inq_dying_sourc
 
 _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 {
-	struct inq_acquired acquired;
+	struct inq_gathered acquired;
 	struct inq_error err = {0};
 	struct stat st = {0};
 	int file = -1;

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/**
+ * Everything of /proc/PID that a dump is made of, as bytes and descriptors: what the privileged part of a
+ * collector and the broker of a live debugger read, before anything is interpreted.
+ *
+ * All files are opened through directories that the caller opened and showed to be the right process's; a
+ * directory of /proc never shows a successor (ESRCH once the process is gone). Bytes are taken as they are, up to
+ * limits. Not async-signal-safe (allocation).
+ */
+#ifndef INQ_TARGET_GATHER_H
+#define INQ_TARGET_GATHER_H
+
+#include "support/buffer.h"
+#include "target/dying.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/utsname.h>
+
+struct inq_gathered {
+	struct inq_dying_source source; /* points into what follows */
+	struct inq_buffer texts[INQ_DYING_TEXT_COUNT];
+	struct inq_dying_thread *threads;
+	struct utsname kernel;
+	char executable[4097];
+};
+
+/**
+ * Read and open; pieces that cannot be had are missing in the source, and that is all.
+ *
+ * @process  /proc/PID, or -1: nothing but what is the machine's
+ * @files    the same, or task/TID where the main thread has already ended
+ * @ret      zeroed by this; the numbers of the source (ids, signal, time) are the caller's to fill in
+ */
+void inq_gather(int process, int files, struct inq_gathered *ret);
+
+/* The same without the list of threads, which the caller has from stopping them (target/stop.h). */
+void inq_gather_but_threads(int process, int files, struct inq_gathered *ret);
+
+/* Closes and frees all that it holds. */
+void inq_gathered_done(struct inq_gathered *gathered);
+
+/* For one file: open below a directory (-1: fails), never a link's target or a terminal; and up to `size` bytes of a
+ * small one, -1 on failure. */
+int inq_gather_open(int directory, const char *name, int flags);
+ssize_t inq_gather_small(int directory, const char *name, char *to, size_t size);
+
+/* Call `each` for every thread; false if the directory could not be read to its end, or `each` said so. */
+bool inq_gather_each_thread(int process, bool (*each)(int tasks, const char *tid, void *user), void *user);
+
+#endif
