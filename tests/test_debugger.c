@@ -232,7 +232,7 @@ Test(debugger, refuses_code_that_is_not_there)
 Test(debugger, takes_lines_apart)
 {
 	shows(".echo a; .echo b", "a\nb\n");
-	shows(".echo \"a;b\"", "\"a;b\"\n");
+	shows(".echo \"a;b\"", "a;b\n");
 	shows("* .echo no", "");
 	shows("$$ .echo no; .echo yes", "yes\n");
 	shows(" ; ;", "");

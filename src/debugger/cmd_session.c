@@ -9,8 +9,15 @@
 enum inq_status command_echo(struct debugger *debugger, const struct invocation *call,
 			     struct inq_error *err)
 {
+	const char *text = call->args;
+	size_t length = strlen(text);
+
 	(void)err;
-	out_print(&debugger->out, "%s\n", call->args);
+	/* Quotes around the whole let it hold a ';'; they are not shown. */
+	if (length >= 2 && text[0] == '"' && text[length - 1] == '"')
+		out_print(&debugger->out, "%.*s\n", (int)length - 2, text + 1);
+	else
+		out_print(&debugger->out, "%s\n", text);
 	return INQ_OK;
 }
 

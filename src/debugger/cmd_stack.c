@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* Lines that a person is shown who did not say how many (WinDbg's .kframes): a stack overflow has a
+ * hundred thousand. JSON has them all. */
+enum { DEFAULT_LINES = 256 };
+
 /* What each letter after k adds. */
 struct style {
 	bool arguments;	 /* kb, kv: words at the frame's arguments */
@@ -83,6 +87,10 @@ static void show_stop(struct debugger *debugger, const struct inq_stack *stack, 
 
 	if (frames->stop == INQ_STOP_END || (frames->stop == INQ_STOP_LIMIT && asked_limit))
 		return;
+	if (frames->stop == INQ_STOP_LIMIT) {
+		out_print(out, "   (there are more frames; k %x shows more of them)\n", DEFAULT_LINES * 16);
+		return;
+	}
 	out_print(out, "   (the stack goes no further: %s", inq_stop_text(frames->stop));
 	if (frames->stop == INQ_STOP_NO_MEMORY)
 		out_print(out, ", 0x%llx", (unsigned long long)frames->stopped_at);
@@ -161,7 +169,7 @@ enum inq_status show_stack(struct debugger *debugger, const char *name, long thr
 		json_array_append_new(threads, json_stack(debugger, thread, limit, err));
 		return INQ_OK;
 	}
-	status = inq_session_stack(debugger->session, thread, limit, &stack, err);
+	status = inq_session_stack(debugger->session, thread, limit ? limit : DEFAULT_LINES, &stack, err);
 	if (status != INQ_OK)
 		return status;
 	out_print(&debugger->out, " # %-*s %-*s %sCall Site\n", narrow ? 8 : 17, "Child-SP",

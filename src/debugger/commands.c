@@ -41,7 +41,7 @@ const struct command commands[] = {
 	 "Registers are those of the current frame.",
 	 NEEDS_SESSION, command_r},
 	{"k kb kn kv kp", "[N]",
-	 "show the stack, at most N frames",
+	 "show the stack, at most N frames (0x100)",
 	 "kb adds words of the caller's stack, kp the parameters' types, kv also how\n"
 	 "each frame was found. Functions inlined by the compiler have lines of their\n"
 	 "own, marked (Inline Function). Frames found without call frame information say\n"
@@ -125,7 +125,7 @@ const struct command commands[] = {
 	 NEEDS_NOTHING, command_lines},
 	{".echo", "TEXT",
 	 "show the text",
-	 "",
+	 "Quotes around it let it hold a ';', and are not shown.",
 	 NEEDS_NOTHING, command_echo},
 	{".time", "",
 	 "show when the process started and died",
