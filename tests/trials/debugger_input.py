@@ -8,7 +8,9 @@ import shutil
 import struct
 import subprocess
 
+import kernel
 import lab
+from security_confinement import ALLOWED, ALLOWED_GIVES, FORBIDDEN, call_in
 from trial import Failure, Skip, collecting, expect, trial
 
 COMMANDS = ".lastevent; .ecxr; r; k 50; ~*k 10; lm; u @rip L4; dd @rsp L8; !address @rip; vertarget; q"
@@ -31,6 +33,22 @@ def some_dump(context):
             shutil.copy(dump, kept)
         context.kept["debugger-input"] = kept
     return context.kept["debugger-input"]
+
+
+def some_core(context):
+    """A plain core file of the kernel's, of the program with one thread."""
+    if "input-core" not in context.kept:
+        lost = context.tree.missing("inquest")
+        if lost:
+            raise Skip(lost)
+        kept = os.path.join(context.folder, "input.core")
+        with lab.Lab(context) as here:
+            kernel.put(kernel.USES_PID, 0)
+            kernel.put(kernel.PATTERN, kept)
+            here.crash([here.program("crashme"), "null-read"], dump_expected=False)
+        expect(os.path.exists(kept), "the kernel wrote no core")
+        context.kept["input-core"] = kept
+    return context.kept["input-core"]
 
 
 def inquest(context, path, commands=COMMANDS, seconds=10, **more):
@@ -123,6 +141,59 @@ def lying(context):
                 survives(context, path, "%#x at %#x" % (lie, place), wrong)
 
 
+@trial("input.core-truncated")
+def core_truncated(context):
+    """At every byte of the ELF header, around each program header, in the notes and in memory."""
+    with open(some_core(context), "rb") as f:
+        data = f.read()
+    count, = struct.unpack_from("<H", data, 56)
+    table, = struct.unpack_from("<Q", data, 32)
+    ends = list(range(65)) + [table + 56 * i + d for i in range(count) for d in (-1, 0, 1, 30)]
+    ends += random.Random(3).sample(range(table + 56 * count, min(len(data), 16384)), 60)
+    path = os.path.join(context.folder, "cut.core")
+    with collecting() as wrong:
+        for end in ends:
+            with open(path, "wb") as f:
+                f.write(data[:end])
+            survives(context, path, "cut at %d of %d" % (end, len(data)), wrong)
+
+
+@trial("input.core-flipped-bits")
+def core_flipped(context):
+    with open(some_core(context), "rb") as f:
+        data = f.read()
+    path = os.path.join(context.folder, "flipped.core")
+    luck = random.Random(4)
+    with collecting() as wrong:
+        for round_number in range(120):
+            bad = bytearray(data)
+            for _ in range(luck.choice((1, 1, 4, 64))):
+                at = luck.randrange(luck.choice((64, 2048, 8192, len(bad))))
+                bad[at] ^= 1 << luck.randrange(8)
+            with open(path, "wb") as f:
+                f.write(bad)
+            survives(context, path, "flips, round %d" % round_number, wrong)
+
+
+@trial("input.core-lying-headers")
+def core_lying(context):
+    """Each 64-bit word of the ELF header and the program headers, as all ones, as 0, as the file's size."""
+    with open(some_core(context), "rb") as f:
+        data = f.read()
+    count, = struct.unpack_from("<H", data, 56)
+    table, = struct.unpack_from("<Q", data, 32)
+    places = list(range(16, 64, 8)) + [table + 8 * i for i in range(7 * min(count, 6))]
+    path = os.path.join(context.folder, "lying.core")
+    with collecting() as wrong:
+        for place in places:
+            for lie in (0, 2 ** 64 - 1, len(data), 2 ** 63, 0xffff):
+                bad = bytearray(data)
+                struct.pack_into("<Q", bad, place, lie)
+                with open(path, "wb") as f:
+                    f.write(bad)
+                survives(context, path, "%#x at %#x" % (lie, place), wrong)
+
+
 @trial("input.not-a-dump")
 def not_a_dump(context):
     """Whatever else one may name: a clear refusal, at once."""
@@ -157,6 +228,55 @@ def exit_statuses(context):
                                   stdin=subprocess.DEVNULL)
             if done.returncode != status:
                 wrong.append("%s: status %d, not %d" % (words, done.returncode, status))
+
+
+@trial("input.R62-the-parser-is-confined")
+def parser_is_confined(context):
+    """The process that interprets the file: nobody, filtered, and each forbidden system call tried in its name."""
+    dump = some_dump(context)
+    if context.options.debugger:
+        raise Skip("sanitizers need system calls that the filter refuses")
+    with collecting() as wrong:
+        for name, number, arguments in (ALLOWED, *FORBIDDEN, ("kill", 62, (os.getpid(), 0)), ("unlink", 87, (0,))):
+            with subprocess.Popen([context.tree.debugger, "-z", dump], stdin=subprocess.PIPE,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                parser = kernel.wait_until(lambda: confined_of(process.pid), 10)
+                if not parser:
+                    process.kill()
+                    raise Failure("no process of it is confined")
+                result = call_in(parser, number, arguments)
+                if name == ALLOWED[0]:
+                    expect(result == ALLOWED_GIVES, "the control gives %s", result)
+                elif result is not None and result != -1 and result != -13:
+                    wrong.append("%s gives %d" % (name, result))
+                if os.geteuid() == 0 and os.path.exists("/proc/%d" % parser) and \
+                        "0" in lab.status_field(parser, "Uid"):
+                    wrong.append("the parser is root")
+                process.stdin.close()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    wrong.append("%s: it does not end" % name)
+
+
+def confined_of(pid):
+    """The process, or child of it, that is under a system call filter and waits for input."""
+    for candidate in [pid, *children(pid)]:
+        try:
+            if lab.status_field(candidate, "Seccomp") == ["2"] and lab.status_field(candidate, "State")[0] == "S":
+                return candidate
+        except (OSError, TypeError):
+            continue
+    return None
+
+
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+            return [int(word) for word in f.read().split()]
+    except OSError:
+        return []
 
 
 def with_names(data, replace):

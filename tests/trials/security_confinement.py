@@ -163,11 +163,19 @@ FORBIDDEN = (("open", 2, (0, 0, 0)), ("openat", 257, (0, 0, 0)), ("socket", 41, 
              ("mmap executable", 9, (0, 4096, 5, 0x22, 2 ** 64 - 1, 0)))
 
 
+# The control: a call that both filters let through, which shows that calls made this way arrive.
+ALLOWED, ALLOWED_GIVES = ("read", 0, (2 ** 64 - 1, 0, 0)), -9
+
+
 @trial("security.confinement.R20-forbidden-system-calls")
 def forbidden_system_calls(context):
     """Each of them, tried in the confined worker's own name: it dies of it or is refused, the process that
     crashed still dies, something is kept, and the next crash is dumped as ever."""
     with hooked_lab(context) as here, collecting() as wrong:
+        with held_at(here, "confined") as pid:
+            result = call_in(pid, *ALLOWED[1:])
+            expect(result == ALLOWED_GIVES, "the control gives %s", result)
+        here.until_quiet(30)
         for name, number, arguments in FORBIDDEN:
             before = here.tree.dumps()
             with held_at(here, "confined") as pid:
