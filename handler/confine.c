@@ -48,7 +48,8 @@ static int close_others(const struct inq_confinement *confinement)
 	int keep[INQ_CONFINE_MAX_KEEP];
 	unsigned next = 0;
 
-	memcpy(keep, confinement->keep, confinement->keep_count * sizeof(int));
+	for (size_t i = 0; i < confinement->keep_count; i++)
+		keep[i] = confinement->keep[i];
 	qsort(keep, confinement->keep_count, sizeof(int), by_number);
 	for (size_t i = 0; i < confinement->keep_count; i++) {
 		if (keep[i] < 0 || (unsigned)keep[i] < next)
