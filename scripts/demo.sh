@@ -40,7 +40,7 @@ if [ $undo = yes ]; then
 		show "${as_root[@]}" "$register" disable
 	fi
 	if [ -f "$build/Makefile" ]; then
-		"${as_root[@]}" make -C "$build" -s uninstall
+		"${as_root[@]}" make -C "$build" -s uninstall >"$build/install.log" 2>&1
 	fi
 	say "undone; dumps and settings that were made stay in $prefix/var/lib/inquest and $prefix/etc"
 	exit 0
@@ -54,7 +54,8 @@ say "build and install below $prefix"
 mkdir -p "$build"
 (cd "$build" && ../configure -q --prefix="$prefix" CFLAGS='-O2 -g')
 make -C "$build" -s -j"$(nproc)"
-"${as_root[@]}" make -C "$build" -s install
+"${as_root[@]}" make -C "$build" -s install >"$build/install.log" 2>&1 ||
+	{ echo "demo: make install failed, see $build/install.log" >&2; exit 1; }
 
 # From here to the end of registration an interruption or a failure leaves things as they were before.
 register=$prefix/sbin/inquest-register
