@@ -84,7 +84,7 @@ static void confine(const struct inq_worker_job *job, const struct inq_dying_sou
 	const int keep[] = {
 		/* 1 and 2 are /dev/null, and stay so that the dump never becomes anybody's standard output. */
 		job->core, 1, 2, job->channel, source->mem_fd, source->smaps_fd, source->cpuinfo_fd,
-		source->os_release_fd,
+		source->os_release_fd, source->pagemap_fd,
 	};
 	const struct inq_confinement confinement = {
 		.uid = job->own_ids ? getuid() : (uid_t)job->config->worker_uid,

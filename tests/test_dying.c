@@ -47,7 +47,7 @@ static struct inq_dying_bytes bytes_of(const char *text)
 static void start(void)
 {
 	source = (struct inq_dying_source){
-		.core_fd = -1, .smaps_fd = -1, .cpuinfo_fd = -1, .os_release_fd = -1,
+		.core_fd = -1, .smaps_fd = -1, .cpuinfo_fd = -1, .os_release_fd = -1, .pagemap_fd = -1,
 		.pid = 100, .tid = 100, .ns_tid = 100, .uid = 1000, .gid = 1000, .signal = SIGSEGV,
 		.dump_time = 1000000,
 	};

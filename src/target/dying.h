@@ -25,6 +25,7 @@
 #define INQ_TARGET_DYING_H
 
 #include "support/error.h"
+#include "target/proc_files.h"
 #include "target/target.h"
 
 #include <stdbool.h>
@@ -76,6 +77,8 @@ struct inq_dying_stopped {
 	bool has_context;
 	uint64_t tls;
 	struct inq_context context;
+	const uint8_t *xstate; /* PTRACE_GETREGSET's NT_X86_XSTATE; NULL where it was not asked for */
+	size_t xstate_size;
 };
 
 /* All borrowed: descriptors and memory stay the caller's and must outlive the target. */
@@ -85,6 +88,10 @@ struct inq_dying_source {
 	int smaps_fd;      /* /proc/PID/smaps, nothing read yet; -1 none */
 	int cpuinfo_fd;    /* /proc/cpuinfo; -1 none */
 	int os_release_fd; /* /etc/os-release; -1 none */
+	int pagemap_fd;    /* /proc/PID/pagemap, so that untouched memory need not be read; -1 none */
+	uint32_t wants;    /* enum inq_proc_want: what was asked for beyond the plain dump */
+	const struct inq_proc_file *files; /* and what came of it; sorted, inq_proc_files_sort() */
+	size_t file_count;
 	struct inq_dying_bytes texts[INQ_DYING_TEXT_COUNT];
 	const struct inq_dying_thread *threads;
 	size_t thread_count;

@@ -163,6 +163,7 @@ void inq_gather_but_threads(int process, int files, struct inq_gathered *ret)
 		ret->source.kernel = &ret->kernel;
 	ret->source.mem_fd = inq_gather_open(files, "mem", O_RDONLY);
 	ret->source.smaps_fd = inq_gather_open(files, "smaps", O_RDONLY);
+	ret->source.pagemap_fd = inq_gather_open(files, "pagemap", O_RDONLY);
 	ret->source.cpuinfo_fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
 	/* Ours: what lies in the process's root is its own making. */
 	ret->source.os_release_fd = open("/etc/os-release", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -191,6 +192,7 @@ void inq_gathered_done(struct inq_gathered *gathered)
 	const int descriptors[] = {
 		gathered->source.core_fd,    gathered->source.mem_fd,	     gathered->source.smaps_fd,
 		gathered->source.cpuinfo_fd, gathered->source.os_release_fd,
+		gathered->source.pagemap_fd,
 	};
 
 	for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++) {

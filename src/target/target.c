@@ -87,6 +87,72 @@ enum inq_status inq_target_annotations(struct inq_target *target, const struct i
 	return FORWARD(target, annotations, "annotations", err, target, ret, ret_count);
 }
 
+enum inq_status inq_target_handles(struct inq_target *target, const struct inq_handle **ret,
+				   size_t *ret_count, struct inq_error *err)
+{
+	return FORWARD(target, handles, "handles", err, target, ret, ret_count);
+}
+
+enum inq_status inq_target_token(struct inq_target *target, const struct inq_token **ret,
+				 struct inq_error *err)
+{
+	return FORWARD(target, token, "token", err, target, ret);
+}
+
+enum inq_status inq_target_counters(struct inq_target *target, const struct inq_counters **ret,
+				    struct inq_error *err)
+{
+	return FORWARD(target, counters, "memory counters", err, target, ret);
+}
+
+enum inq_status inq_target_xstate(struct inq_target *target, size_t index, struct inq_xstate *ret,
+				  struct inq_error *err)
+{
+	return FORWARD(target, xstate, "extended registers", err, target, index, ret);
+}
+
+uint64_t inq_target_zeroes(struct inq_target *target, uint64_t address, uint64_t size)
+{
+	return target->ops->zeroes ? target->ops->zeroes(target, address, size) : 0;
+}
+
+/* In the words of Windows' handle types where there is one. */
+static const char *const handle_kinds[INQ_HANDLE_KINDS] = {
+	[INQ_HANDLE_OTHER] = "Other",
+	[INQ_HANDLE_FILE] = "File",
+	[INQ_HANDLE_DIRECTORY] = "Directory",
+	[INQ_HANDLE_DEVICE] = "Device",
+	[INQ_HANDLE_SOCKET] = "Socket",
+	[INQ_HANDLE_PIPE] = "Pipe",
+	[INQ_HANDLE_EVENTFD] = "Event",
+	[INQ_HANDLE_EPOLL] = "Epoll",
+	[INQ_HANDLE_TIMERFD] = "Timer",
+	[INQ_HANDLE_SIGNALFD] = "Signal",
+	[INQ_HANDLE_INOTIFY] = "Inotify",
+	[INQ_HANDLE_FANOTIFY] = "Fanotify",
+	[INQ_HANDLE_MEMFD] = "Memory",
+	[INQ_HANDLE_PIDFD] = "Process",
+	[INQ_HANDLE_IO_URING] = "IoRing",
+	[INQ_HANDLE_USERFAULTFD] = "Userfault",
+	[INQ_HANDLE_BPF] = "Bpf",
+	[INQ_HANDLE_PERF] = "Perf",
+	[INQ_HANDLE_NAMESPACE] = "Namespace",
+};
+
+const char *inq_handle_kind_name(enum inq_handle_kind kind)
+{
+	return handle_kinds[(unsigned)kind < INQ_HANDLE_KINDS ? kind : INQ_HANDLE_OTHER];
+}
+
+enum inq_handle_kind inq_handle_kind_of(const char *type)
+{
+	for (unsigned i = 0; i < INQ_HANDLE_KINDS; i++) {
+		if (strcmp(handle_kinds[i], type) == 0)
+			return (enum inq_handle_kind)i;
+	}
+	return INQ_HANDLE_OTHER;
+}
+
 enum inq_status inq_target_warning(struct inq_target *target, size_t index, const char **ret)
 {
 	return target->ops->warning ? target->ops->warning(target, index, ret) : INQ_ABSENT;

@@ -73,7 +73,11 @@ struct inq_thread {
 	uint64_t create_time;        /* as process; 0 unknown */
 	uint64_t user_us, kernel_us;
 	uint64_t start_address;      /* 0 unknown */
-	uint64_t affinity;           /* 0 unknown */
+	uint64_t affinity;           /* mask of processors 0 to 63; 0 unknown */
+	bool has_times;              /* create_time, user_us and kernel_us are known */
+	bool exited;                 /* listed, but already dead */
+	bool has_exit_status;
+	uint32_t exit_status;        /* as wait(2) gives it */
 };
 
 enum { INQ_BUILD_ID_MAX = 64 };
@@ -145,6 +149,90 @@ struct inq_exception {
 	uint8_t siginfo[128];
 };
 
+/* What a file descriptor leads to. The words of inq_handle_kind_name() are what a dump has as the type. */
+enum inq_handle_kind {
+	INQ_HANDLE_OTHER = 0,
+	INQ_HANDLE_FILE,
+	INQ_HANDLE_DIRECTORY,
+	INQ_HANDLE_DEVICE,
+	INQ_HANDLE_SOCKET,
+	INQ_HANDLE_PIPE,
+	INQ_HANDLE_EVENTFD,
+	INQ_HANDLE_EPOLL,
+	INQ_HANDLE_TIMERFD,
+	INQ_HANDLE_SIGNALFD,
+	INQ_HANDLE_INOTIFY,
+	INQ_HANDLE_FANOTIFY,
+	INQ_HANDLE_MEMFD,
+	INQ_HANDLE_PIDFD,
+	INQ_HANDLE_IO_URING,
+	INQ_HANDLE_USERFAULTFD,
+	INQ_HANDLE_BPF,
+	INQ_HANDLE_PERF,
+	INQ_HANDLE_NAMESPACE,
+	INQ_HANDLE_KINDS,
+};
+
+enum { INQ_HANDLE_NO_FLAGS = -1 };
+
+/* A file descriptor. Texts are raw bytes of the process's making: escape before showing. */
+struct inq_handle {
+	uint64_t number;
+	enum inq_handle_kind kind;
+	const char *type;     /* of the kind, or what an unknown one calls itself; never NULL */
+	const char *name;     /* path; "tcp 10.0.0.1:80 -> 10.0.0.2:4711 established"; where the link leads */
+	int64_t flags;        /* O_* of open(2) as Linux has them, O_CLOEXEC among them; -1 unknown */
+	uint64_t position;    /* bytes, where it has one */
+	uint64_t inode;       /* 0 unknown */
+	uint32_t mount;       /* mount id, 0 unknown */
+	bool deleted;         /* the file was gone */
+	const char *details;  /* lines "key: value", what is particular to the kind; "" if nothing */
+};
+
+/* Who the process is to the kernel. Unknown numbers are UINT32_MAX, unknown texts "". */
+enum { INQ_TOKEN_NAMESPACES = 16 };
+struct inq_token {
+	uint32_t pid;
+	uint32_t uid[4], gid[4];     /* real, effective, saved, of the file system */
+	const uint32_t *groups;
+	size_t group_count;
+	bool has_capabilities;
+	uint64_t cap_inheritable, cap_permitted, cap_effective, cap_bounding, cap_ambient;
+	uint32_t no_new_privs, seccomp; /* 0 or 1; 0 off, 1 strict, 2 filter */
+	uint32_t seccomp_filters;
+	struct inq_token_namespace {
+		char name[24];       /* "mnt", "net", ... */
+		uint64_t inode;
+	} namespaces[INQ_TOKEN_NAMESPACES];
+	size_t namespace_count;
+	const char *cgroup;          /* lines as in /proc/PID/cgroup */
+	const char *label;           /* of the security module (AppArmor, SELinux, Smack) */
+};
+
+/* Memory of the process and of the machine. Bytes; UINT64_MAX unknown. */
+struct inq_counters {
+	bool has_process, has_machine; /* any of the fields is known */
+	uint64_t virtual_size, virtual_peak, resident, resident_peak;
+	uint64_t resident_anonymous, resident_file, resident_shared;
+	uint64_t data, stack, page_tables, swapped, locked, pinned;
+	uint64_t minor_faults, major_faults; /* numbers, not bytes */
+	uint64_t machine_total, machine_free, machine_available, machine_cached, machine_buffers;
+	uint64_t machine_swap_total, machine_swap_free, machine_committed, machine_commit_limit;
+};
+
+/* A thread's XSAVE area in its standard form (Intel SDM volume 1, 13.4), as NT_X86_XSTATE has it: FXSAVE image,
+ * header of 64 bytes, components at the offsets of `features`. Borrowed like everything else. */
+enum { INQ_XSTATE_FEATURES = 64, INQ_XSTATE_MAX = 16384 };
+struct inq_xstate {
+	const uint8_t *bytes;
+	size_t size;                 /* at least 576 */
+	uint64_t enabled;            /* XCR0: what the system saves */
+	uint64_t present;            /* XSTATE_BV: what is not in its initial state */
+	struct inq_xstate_feature {
+		uint32_t offset, size; /* in `bytes`; 0 and 0: not enabled */
+	} features[INQ_XSTATE_FEATURES];
+};
+
 /* Linux text files that a target can carry along, raw. */
 enum inq_text_kind {
 	INQ_TEXT_CPUINFO,
@@ -156,6 +244,7 @@ enum inq_text_kind {
 	INQ_TEXT_MAPS,
 	INQ_TEXT_LIMITS,
 	INQ_TEXT_COMMENT, /* what the writer of the dump said, UTF-8 */
+	INQ_TEXT_KERNEL,  /* the kernel's side of the threads (letter k), in sections "[task/4711/stack]" */
 	INQ_TEXT_COUNT,
 };
 
@@ -217,6 +306,18 @@ struct inq_target_ops {
 				    struct inq_error *err);
 	enum inq_status (*annotations)(struct inq_target *self, const struct inq_annotation **ret,
 				       size_t *ret_count, struct inq_error *err);
+	/* File descriptors, by number. INQ_ABSENT: not acquired. */
+	enum inq_status (*handles)(struct inq_target *self, const struct inq_handle **ret, size_t *ret_count,
+				   struct inq_error *err);
+	enum inq_status (*token)(struct inq_target *self, const struct inq_token **ret, struct inq_error *err);
+	enum inq_status (*counters)(struct inq_target *self, const struct inq_counters **ret,
+				    struct inq_error *err);
+	/* Extended registers of threads[index]. INQ_ABSENT: none, or not acquired. */
+	enum inq_status (*xstate)(struct inq_target *self, size_t index, struct inq_xstate *ret,
+				  struct inq_error *err);
+	/* How many bytes from the address on are known to read as zeroes, without reading them; whole pages, 0:
+	 * nobody knows, read. What can be said of memory that nobody has ever touched. */
+	uint64_t (*zeroes)(struct inq_target *self, uint64_t address, uint64_t size);
 	/* What is damaged or missing, in words, for the person who opens it; INQ_ABSENT past the last. */
 	enum inq_status (*warning)(struct inq_target *self, size_t index, const char **ret);
 	void (*free)(struct inq_target *self);
@@ -253,6 +354,14 @@ enum inq_status inq_target_unloaded(struct inq_target *target, const struct inq_
 				    struct inq_error *err);
 enum inq_status inq_target_annotations(struct inq_target *target, const struct inq_annotation **ret,
 				       size_t *ret_count, struct inq_error *err);
+enum inq_status inq_target_handles(struct inq_target *target, const struct inq_handle **ret, size_t *ret_count,
+				   struct inq_error *err);
+enum inq_status inq_target_token(struct inq_target *target, const struct inq_token **ret, struct inq_error *err);
+enum inq_status inq_target_counters(struct inq_target *target, const struct inq_counters **ret,
+				    struct inq_error *err);
+enum inq_status inq_target_xstate(struct inq_target *target, size_t index, struct inq_xstate *ret,
+				  struct inq_error *err);
+uint64_t inq_target_zeroes(struct inq_target *target, uint64_t address, uint64_t size);
 enum inq_status inq_target_warning(struct inq_target *target, size_t index, const char **ret);
 void inq_target_free(struct inq_target *target); /* accepts NULL */
 
@@ -269,6 +378,10 @@ enum inq_status inq_target_read_pointer(struct inq_target *target, uint64_t addr
 /* A NUL-terminated string cut at capacity - 1; INQ_FAULT if its first byte is missing. */
 enum inq_status inq_target_read_string(struct inq_target *target, uint64_t address, char *to, size_t capacity,
 				       struct inq_error *err);
+
+/* "File", "Socket": the type that a dump has for a kind; and back, INQ_HANDLE_OTHER for what is not known. */
+const char *inq_handle_kind_name(enum inq_handle_kind kind);
+enum inq_handle_kind inq_handle_kind_of(const char *type);
 
 /* The element that holds the address, or NULL. Arrays sorted by base (all targets give them so). */
 const struct inq_module *inq_module_at(const struct inq_module *modules, size_t count, uint64_t address);

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct inq_dying_source source = {
 		.cpuinfo_fd = -1,
-		.os_release_fd = -1,
+		.os_release_fd = -1, .pagemap_fd = -1,
 		.pid = 1,
 		.tid = 1,
 		.signal = 11,
