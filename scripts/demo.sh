@@ -47,7 +47,7 @@ if [ $undo = yes ]; then
 fi
 
 say "dependencies"
-scripts/install-deps.sh --build
+scripts/install-deps.sh --build python3 procps
 
 say "build and install below $prefix"
 [ -x configure ] || scripts/bootstrap.sh >/dev/null 2>&1 || { echo "demo: scripts/bootstrap.sh failed" >&2; exit 1; }
@@ -90,7 +90,7 @@ wait_for $((have + 2))
 say "what is there"
 show "${as_root[@]}" "$inquest" list
 
-say "the newest of them"
+say "the newest of them; at a terminal, without -c, it would ask for commands"
 show "${as_root[@]}" "$inquest" -z last -c '.ecxr; k; q'
 
 say "from now on every crash on this machine is kept; to undo:"

@@ -4,7 +4,8 @@
 # Install what inquest is built and judged with, on Debian 12 and its relatives.
 #
 #   scripts/install-deps.sh                  what the build, the unit tests and the judges need
-#   scripts/install-deps.sh --build          only what `./configure && make && make install` needs
+#   scripts/install-deps.sh --build [PACKAGE...]   only what `./configure && make && make install` needs,
+#                                            and the packages that are named
 #   scripts/install-deps.sh --breakpad DIR   also Breakpad's stackwalkers, unpacked below DIR (from npm)
 #
 # As root it calls apt-get, as anyone else `sudo apt-get`. Where everything is there already it asks dpkg
@@ -37,17 +38,19 @@ die() { echo "install-deps: $*" >&2; exit 1; }
 
 want_judges=yes
 breakpad_dir=
+more_packages=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--build) want_judges=no ;;
 	--breakpad) [ $# -ge 2 ] || die "--breakpad needs a folder"; breakpad_dir=$2; shift ;;
-	-h | --help) sed -n '4,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
-	*) die "'$1' is not an option, see --help" ;;
+	-h | --help) sed -n '4,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-*) die "'$1' is not an option, see --help" ;;
+	*) more_packages+=("$1") ;;
 	esac
 	shift
 done
 
-packages=("${build_packages[@]}")
+packages=("${build_packages[@]}" "${more_packages[@]}")
 if [ $want_judges = yes ]; then
 	packages+=("${judge_packages[@]}")
 	# A node that did not come from Debian brings its own npm, and Debian's would not install beside it.

@@ -120,9 +120,11 @@ as_root=no
 prefix=$build_dir/installed
 if [ $as_root = yes ]; then
 	# Not below the source: a spool below a folder that others may write to is rightly refused, and other
-	# users must be able to run what crashes.
-	trial_prefix=$(mktemp -d /opt/inquest-test.XXXXXX)
-	chmod 755 "$trial_prefix"
+	# users must be able to run what crashes. The same name for the same build folder, since it is
+	# compiled in, and a second run rebuilds only what changed.
+	trial_prefix=/opt/inquest-test.$(cksum <<<"$build_dir" | cut -d ' ' -f 1)
+	rm -rf "$trial_prefix"
+	install -d -m 755 "$trial_prefix"
 	prefix=$trial_prefix
 fi
 
