@@ -178,17 +178,32 @@ static int check_magic(int fd, const char *path, enum inq_status *ret_status, st
 	return -1;
 }
 
+/* prlimit(2) asks for the worker's ids as our real ones, or for CAP_SYS_RESOURCE, which root in a
+ * container often lacks: then our real ids are nobody's for the length of the call. */
+static bool worker_limit(pid_t worker, const struct rlimit *wanted, struct rlimit *ret)
+{
+	bool done = prlimit(worker, RLIMIT_DATA, wanted, ret) == 0;
+	uid_t uid = getuid();
+	gid_t gid = getgid();
+
+	if (done || errno != EPERM || geteuid() != 0)
+		return done;
+	if (setresgid(SANDBOX_NOBODY, -1, -1) == 0 && setresuid(SANDBOX_NOBODY, -1, -1) == 0)
+		done = prlimit(worker, RLIMIT_DATA, wanted, ret) == 0;
+	return setresuid(uid, -1, -1) == 0 && setresgid(gid, -1, -1) == 0 && done;
+}
+
 /* What may be parsed sets what may be used: three times the file. */
 static void raise_limit(pid_t worker, int fd)
 {
 	struct rlimit limit;
 	struct stat st;
 
-	if (!worker || fstat(fd, &st) < 0 || prlimit(worker, RLIMIT_DATA, NULL, &limit) < 0 ||
+	if (!worker || fstat(fd, &st) < 0 || !worker_limit(worker, NULL, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY)
 		return;
 	limit.rlim_cur += 3 * (rlim_t)st.st_size;
-	prlimit(worker, RLIMIT_DATA, &limit, NULL);
+	worker_limit(worker, &limit, NULL);
 }
 
 static int serve_one(const struct request *request, struct answer *answer)

@@ -199,11 +199,9 @@ enum inq_status command_address(struct debugger *debugger, const struct invocati
 	if (status != INQ_OK)
 		return status;
 	if (debugger->out.json) {
-		json_t *array = json_array();
-
+		out_json_list(&debugger->out, "regions");
 		for (size_t i = 0; i < count && !out_stop(&debugger->out); i++)
-			json_array_append_new(array, json_region(debugger, &regions[i]));
-		json_object_set_new(debugger->out.json, "regions", array);
+			out_json_add(&debugger->out, "regions", json_region(debugger, &regions[i]));
 		return INQ_OK;
 	}
 	for (size_t i = 0; !only_summary && i < count && !out_stop(&debugger->out); i++)

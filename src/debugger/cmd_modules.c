@@ -173,17 +173,17 @@ static enum inq_status take_choice(struct debugger *debugger, const struct invoc
 enum inq_status command_lm(struct debugger *debugger, const struct invocation *call,
 			   struct inq_error *err)
 {
-	json_t *array = debugger->out.json ? json_array() : NULL;
+	bool json = debugger->out.json != NULL;
 	struct choice choice = {0};
 	size_t count, shown = 0;
 	const struct inq_module *modules = inq_session_modules(debugger->session, &count);
 	enum inq_status status = take_choice(debugger, call, &choice, err);
 
-	if (status != INQ_OK) {
-		json_decref(array);
+	if (status != INQ_OK)
 		return status;
-	}
-	if (!array)
+	if (json)
+		out_json_list(&debugger->out, "modules");
+	else
 		out_print(&debugger->out, "%-*s %-*s   module name\n",
 			  inq_session_pointer_size(debugger->session) == 4 ? 8 : 17, "start",
 			  inq_session_pointer_size(debugger->session) == 4 ? 8 : 17, "end");
@@ -191,13 +191,12 @@ enum inq_status command_lm(struct debugger *debugger, const struct invocation *c
 		if (!is_chosen(debugger, &choice, &modules[i]))
 			continue;
 		shown++;
-		if (array)
-			json_array_append_new(array, json_module(debugger, &choice, &modules[i]));
+		if (json)
+			out_json_add(&debugger->out, "modules",
+				     json_module(debugger, &choice, &modules[i]));
 		else
 			show_module(debugger, &choice, &modules[i]);
 	}
-	if (array)
-		json_object_set_new(debugger->out.json, "modules", array);
 	if (!shown && choice.by_address)
 		return inq_fail(err, INQ_ABSENT, "0x%llx is in no module",
 				(unsigned long long)choice.address);

@@ -88,7 +88,8 @@ static void show_stop(struct debugger *debugger, const struct inq_stack *stack, 
 	if (frames->stop == INQ_STOP_END || (frames->stop == INQ_STOP_LIMIT && asked_limit))
 		return;
 	if (frames->stop == INQ_STOP_LIMIT) {
-		out_print(out, "   (there are more frames; k %x shows more of them)\n", DEFAULT_LINES * 16);
+		out_print(out, "   (there are more frames; k %x shows more of them)\n",
+			  DEFAULT_LINES * 16);
 		return;
 	}
 	out_print(out, "   (the stack goes no further: %s", inq_stop_text(frames->stop));
@@ -119,34 +120,43 @@ static json_t *json_call(const struct inq_stack *stack, size_t index)
 	return object;
 }
 
-static json_t *json_stack(struct debugger *debugger, long thread, size_t limit,
-			  struct inq_error *err)
+static json_t *json_thread(struct debugger *debugger, long thread)
 {
 	long shown = thread < 0 ? inq_session_thread(debugger->session) : thread;
-	struct inq_stack stack;
-	json_t *object, *frames;
 	size_t count;
 	const struct inq_thread *threads = inq_session_threads(debugger->session, &count);
-	enum inq_status status = inq_session_stack(debugger->session, thread, limit, &stack, err);
+	json_t *object = json_object();
 
-	object = json_object();
 	if (shown >= 0 && (size_t)shown < count) {
 		json_object_set_new(object, "index", json_integer(shown));
 		json_object_set_new(object, "tid", json_integer(threads[shown].tid));
 		json_object_set_new(object, "name", json_text(threads[shown].name));
 		json_object_set_new(object, "crashed", json_boolean(threads[shown].crashed));
 	}
-	frames = json_array();
-	json_object_set_new(object, "frames", frames);
-	if (status != INQ_OK) {
-		json_object_set_new(object, "problem", json_text(err->text));
-		return object;
-	}
-	for (size_t i = 0; i < stack.count && !out_stop(&debugger->out); i++)
-		json_array_append_new(frames, json_call(&stack, i));
-	json_object_set_new(object, "stop", json_text(inq_stop_text(stack.frames.stop)));
-	inq_stack_done(&stack);
 	return object;
+}
+
+/* One thread's element, frame by frame: "{thread..., "stop": ..., "frames": [...]}". */
+static void json_stack(struct debugger *debugger, long thread, size_t limit)
+{
+	json_t *object = json_thread(debugger, thread);
+	struct inq_error err = {0};
+	struct inq_stack stack = {0};
+	struct inq_buffer *text = out_json_element(&debugger->out, "threads");
+
+	if (inq_session_stack(debugger->session, thread, limit, &stack, &err) == INQ_OK)
+		json_object_set_new(object, "stop", json_text(inq_stop_text(stack.frames.stop)));
+	else
+		json_object_set_new(object, "problem", json_text(err.text));
+	json_append(text, object, true);
+	inq_buffer_puts(text, ",\"frames\":[");
+	for (size_t i = 0; i < stack.count && !out_stop(&debugger->out); i++) {
+		if (i)
+			inq_buffer_append(text, ",", 1);
+		json_append(text, json_call(&stack, i), false);
+	}
+	inq_buffer_puts(text, "]}");
+	inq_stack_done(&stack);
 }
 
 /* --- commands --------------------------------------------------------------------- */
@@ -160,16 +170,11 @@ enum inq_status show_stack(struct debugger *debugger, const char *name, long thr
 	enum inq_status status;
 
 	if (debugger->out.json) {
-		json_t *threads = json_object_get(debugger->out.json, "threads");
-
-		if (!threads) {
-			threads = json_array();
-			json_object_set_new(debugger->out.json, "threads", threads);
-		}
-		json_array_append_new(threads, json_stack(debugger, thread, limit, err));
+		json_stack(debugger, thread, limit);
 		return INQ_OK;
 	}
-	status = inq_session_stack(debugger->session, thread, limit ? limit : DEFAULT_LINES, &stack, err);
+	status = inq_session_stack(debugger->session, thread, limit ? limit : DEFAULT_LINES, &stack,
+				   err);
 	if (status != INQ_OK)
 		return status;
 	out_print(&debugger->out, " # %-*s %-*s %sCall Site\n", narrow ? 8 : 17, "Child-SP",
@@ -206,21 +211,19 @@ enum inq_status command_k(struct debugger *debugger, const struct invocation *ca
 static enum inq_status show_frame(struct debugger *debugger, bool registers, struct inq_error *err)
 {
 	struct inq_context context = {0};
-	struct inq_stack stack;
+	const struct inq_stack *stack;
 	size_t index = inq_session_frame(debugger->session);
-	enum inq_status status =
-		inq_session_stack(debugger->session, INQ_NO_THREAD, 0, &stack, err);
+	enum inq_status status = inq_session_current_stack(debugger->session, &stack, err);
 
 	if (status != INQ_OK)
 		return status;
 	if (debugger->out.json) {
-		json_object_set_new(debugger->out.json, "frame", json_call(&stack, index));
-	} else if (index < stack.count) {
+		json_object_set_new(debugger->out.json, "frame", json_call(stack, index));
+	} else if (index < stack->count) {
 		struct style style = {0};
 
-		show_line(debugger, &stack, index, &style);
+		show_line(debugger, stack, index, &style);
 	}
-	inq_stack_done(&stack);
 	if (!registers)
 		return INQ_OK;
 	status = inq_session_frame_context(debugger->session, &context, err);

@@ -14,7 +14,6 @@ struct search {
 	struct debugger *debugger;
 	const struct inq_module *module;
 	uint64_t bias;
-	json_t *array;
 	size_t shown;
 };
 
@@ -26,7 +25,7 @@ static bool show_symbol(void *user, const struct inq_symbol *symbol)
 	uint64_t address = symbol->vaddr + search->bias;
 
 	search->shown++;
-	if (search->array) {
+	if (debugger->out.json) {
 		json_t *object = json_object();
 
 		json_object_set_new(object, "address", json_address(address));
@@ -34,7 +33,7 @@ static bool show_symbol(void *user, const struct inq_symbol *symbol)
 		json_object_set_new(object, "symbol", json_text(symbol->name));
 		json_object_set_new(object, "size", json_integer((json_int_t)symbol->size));
 		json_object_set_new(object, "function", json_boolean(symbol->function));
-		json_array_append_new(search->array, object);
+		out_json_add(&debugger->out, "symbols", object);
 	} else {
 		out_print(&debugger->out, "%s %s!%s%s\n", ADDRESS(debugger, address), module,
 			  symbol->name, symbol->function ? "" : " (data)");
@@ -85,7 +84,8 @@ enum inq_status command_x(struct debugger *debugger, const struct invocation *ca
 	modules = inq_session_modules(debugger->session, &count);
 	only = inq_session_module_find(debugger->session, module);
 	found = only != NULL;
-	search.array = debugger->out.json ? json_array() : NULL;
+	if (debugger->out.json)
+		out_json_list(&debugger->out, "symbols");
 	if (only)
 		status = search_module(&search, only, pattern, err);
 	for (size_t i = 0; !only && i < count && !out_stop(&debugger->out); i++) {
@@ -95,8 +95,6 @@ enum inq_status command_x(struct debugger *debugger, const struct invocation *ca
 		found = true;
 		search_module(&search, &modules[i], pattern, NULL);
 	}
-	if (search.array)
-		json_object_set_new(debugger->out.json, "symbols", search.array);
 	if (!found)
 		return inq_fail(err, INQ_ABSENT, "no module is called '%s'", module);
 	if (status == INQ_OK && !search.shown)

@@ -51,17 +51,17 @@ static json_t *json_thread(struct debugger *debugger, size_t index)
 static enum inq_status list_threads(struct debugger *debugger, size_t from, size_t to,
 				    struct inq_error *err)
 {
-	json_t *array = debugger->out.json ? json_array() : NULL;
+	bool json = debugger->out.json != NULL;
 
 	(void)err;
+	if (json)
+		out_json_list(&debugger->out, "threads");
 	for (size_t i = from; i < to && !out_stop(&debugger->out); i++) {
-		if (array)
-			json_array_append_new(array, json_thread(debugger, i));
+		if (json)
+			out_json_add(&debugger->out, "threads", json_thread(debugger, i));
 		else
 			show_thread(debugger, i);
 	}
-	if (array)
-		json_object_set_new(debugger->out.json, "threads", array);
 	return INQ_OK;
 }
 

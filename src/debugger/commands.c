@@ -234,6 +234,14 @@ static void end_json(struct debugger *debugger, enum inq_status status, const st
 	struct out *out = &debugger->out;
 	json_t *object = out->json;
 
+	struct inq_error lost = {0};
+
+	if (!inq_buffer_ok(&out->list) || !inq_buffer_ok(&out->text)) {
+		status = inq_fail(&lost, INQ_NO_MEMORY, "no memory for the answer; ask for less of it");
+		err = &lost;
+		out->list_name = NULL;
+		inq_buffer_done(&out->text);
+	}
 	if (out->text.size)
 		json_object_set_new(object, "output",
 				    json_stringn((const char *)out->text.data, out->text.size));

@@ -23,6 +23,7 @@ void out_done(struct out *out)
 {
 	out_flush(out);
 	inq_buffer_done(&out->text);
+	inq_buffer_done(&out->list);
 	json_decref(out->json);
 	out->json = NULL;
 }
@@ -269,10 +270,58 @@ static int append_json(const char *bytes, size_t size, void *user)
 	return 0;
 }
 
+void json_append(struct inq_buffer *to, json_t *object, bool open)
+{
+	json_dump_callback(object, append_json, to, JSON_COMPACT);
+	if (open && to->size)
+		to->size--;
+	json_decref(object);
+}
+
+void out_json_list(struct out *out, const char *name)
+{
+	out->list_name = name;
+}
+
+struct inq_buffer *out_json_element(struct out *out, const char *name)
+{
+	if (out->list.size)
+		inq_buffer_append(&out->list, ",", 1);
+	out->list_name = name;
+	return &out->list;
+}
+
+void out_json_add(struct out *out, const char *name, json_t *object)
+{
+	json_append(out_json_element(out, name), object, false);
+}
+
+/* The list becomes what is written next; it may be too large to be copied. */
+static void move_list(struct out *out)
+{
+	if (out->fd < 0) {
+		inq_buffer_append(&out->text, out->list.data, out->list.size);
+		return;
+	}
+	out_flush(out);
+	inq_buffer_done(&out->text);
+	out->text = out->list;
+	inq_buffer_init(&out->list);
+	out_flush(out);
+}
+
 void out_json_line(struct out *out, json_t *object)
 {
-	json_dump_callback(object, append_json, &out->text, JSON_COMPACT);
+	bool members = json_object_size(object) > 0;
+
+	json_append(&out->text, object, out->list_name != NULL);
+	if (out->list_name) {
+		inq_buffer_printf(&out->text, "%s\"%s\":[", members ? "," : "", out->list_name);
+		move_list(out);
+		inq_buffer_puts(&out->text, "]}");
+	}
 	inq_buffer_append(&out->text, "\n", 1);
-	json_decref(object);
+	inq_buffer_done(&out->list);
+	out->list_name = NULL;
 	out_flush(out);
 }

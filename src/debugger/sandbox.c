@@ -24,8 +24,6 @@
 #include <linux/landlock.h>
 #endif
 
-enum { NOBODY = 65534 };
-
 /* --- system calls ----------------------------------------------------------------- */
 
 /* Allowed whatever their arguments are. */
@@ -230,8 +228,9 @@ static enum inq_status drop_root(struct inq_error *err)
 	if (geteuid() != 0)
 		return INQ_OK;
 	/* In a container nobody may not exist as an id (EINVAL); the filter holds all the same. */
-	if ((setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-	     setresuid(NOBODY, NOBODY, NOBODY) < 0) &&
+	if ((setgroups(0, NULL) < 0 ||
+	     setresgid(SANDBOX_NOBODY, SANDBOX_NOBODY, SANDBOX_NOBODY) < 0 ||
+	     setresuid(SANDBOX_NOBODY, SANDBOX_NOBODY, SANDBOX_NOBODY) < 0) &&
 	    errno != EINVAL && errno != EPERM)
 		return inq_fail_os(err, "becoming nobody");
 	return INQ_OK;

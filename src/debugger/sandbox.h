@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 enum {
+	SANDBOX_NOBODY = 65534, /* user and group of what root runs confined */
 	SANDBOX_DATA = 64 << 20, /* bytes beyond what the program has at its start; the broker adds
 				    for files */
 	SANDBOX_CPU = 3600,	 /* seconds */

@@ -36,7 +36,7 @@ static enum inq_status return_address(struct inq_session *session, uint64_t *ret
 				      struct inq_error *err)
 {
 	const struct inq_stack *stack;
-	enum inq_status status = session_current_stack(session, &stack, err);
+	enum inq_status status = inq_session_current_stack(session, &stack, err);
 	size_t next;
 
 	if (status != INQ_OK)

@@ -137,6 +137,10 @@ enum inq_status inq_session_stack(struct inq_session *session, long thread, size
 				  struct inq_stack *ret, struct inq_error *err);
 void inq_stack_done(struct inq_stack *stack);
 
+/* The current scope's stack, kept until the scope changes; borrowed. Fails as above. */
+enum inq_status inq_session_current_stack(struct inq_session *session, const struct inq_stack **ret,
+					  struct inq_error *err);
+
 /* Line of the stack that `.frame` chose; 0 at first. INQ_USAGE: the stack has fewer. */
 size_t inq_session_frame(const struct inq_session *session);
 enum inq_status inq_session_set_frame(struct inq_session *session, size_t index,

@@ -57,8 +57,4 @@ void session_slot_done(struct module_slot *slot);
 void session_forget_stack(struct inq_session *session);
 void session_forget_unwinder(struct inq_session *session);
 
-/* The current scope's stack, kept until the scope changes; borrowed. */
-enum inq_status session_current_stack(struct inq_session *session, const struct inq_stack **ret,
-				      struct inq_error *err);
-
 #endif

@@ -199,8 +199,8 @@ void inq_stack_done(struct inq_stack *stack)
 
 /* --- the current frame ------------------------------------------------------------ */
 
-enum inq_status session_current_stack(struct inq_session *session, const struct inq_stack **ret,
-				      struct inq_error *err)
+enum inq_status inq_session_current_stack(struct inq_session *session, const struct inq_stack **ret,
+					  struct inq_error *err)
 {
 	if (!session->has_stack) {
 		enum inq_status status =
@@ -223,7 +223,7 @@ enum inq_status inq_session_set_frame(struct inq_session *session, size_t index,
 				      struct inq_error *err)
 {
 	const struct inq_stack *stack;
-	enum inq_status status = session_current_stack(session, &stack, err);
+	enum inq_status status = inq_session_current_stack(session, &stack, err);
 
 	if (status != INQ_OK)
 		return status;
@@ -243,7 +243,7 @@ enum inq_status inq_session_frame_context(struct inq_session *session, struct in
 
 	if (session->frame == 0)
 		return inq_session_context(session, ret, err);
-	status = session_current_stack(session, &stack, err);
+	status = inq_session_current_stack(session, &stack, err);
 	if (status != INQ_OK)
 		return status;
 	physical = stack->calls[session->frame].physical;
