@@ -237,7 +237,8 @@ static void end_json(struct debugger *debugger, enum inq_status status, const st
 	struct inq_error lost = {0};
 
 	if (!inq_buffer_ok(&out->list) || !inq_buffer_ok(&out->text)) {
-		status = inq_fail(&lost, INQ_NO_MEMORY, "no memory for the answer; ask for less of it");
+		status = inq_fail(&lost, INQ_NO_MEMORY,
+				  "no memory for the answer; ask for less of it");
 		err = &lost;
 		out->list_name = NULL;
 		inq_buffer_done(&out->text);

@@ -22,10 +22,10 @@
 #include <stdint.h>
 
 struct out {
-	int fd;			   /* where it goes; -1: only kept */
-	struct inq_buffer text;	   /* not yet written */
-	json_t *json;		   /* the current command's object, or NULL: text is wanted */
-	const char *list_name; /* of the list in that object; NULL: none */
+	int fd;			/* where it goes; -1: only kept */
+	struct inq_buffer text; /* not yet written */
+	json_t *json;		/* the current command's object, or NULL: text is wanted */
+	const char *list_name;	/* of the list in that object; NULL: none */
 	struct inq_buffer list;
 	bool failed;		   /* the reader went away */
 	volatile int *interrupted; /* set by SIGINT; NULL: cannot be */
@@ -58,11 +58,13 @@ json_t *json_address(uint64_t address);
 /* Append the object as text; takes the reference. `open`: without its last brace. */
 void json_append(struct inq_buffer *to, json_t *object, bool open);
 
-/* One more element of the current command's list, which stands in its object under `name`. A command has at most
- * one list. It is kept as text: a tree of a hundred thousand frames would take hundreds of megabytes. */
+/* One more element of the current command's list, which stands in its object under `name`. A
+ * command has at most one list. It is kept as text: a tree of a hundred thousand frames would take
+ * hundreds of megabytes. */
 void out_json_list(struct out *out, const char *name); /* empty so far */
 void out_json_add(struct out *out, const char *name, json_t *object);
-/* Begin an element whose text the caller appends to what is returned, before the next one begins. */
+/* Begin an element whose text the caller appends to what is returned, before the next one begins.
+ */
 struct inq_buffer *out_json_element(struct out *out, const char *name);
 
 /* One line with the object; takes the reference. */
