@@ -585,7 +585,11 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 		return inq_fail(err, INQ_NO_MEMORY, "dying process: out of memory");
 	dying->source = *source;
 	snprintf(dying->name, sizeof(dying->name), "process %u", (unsigned)source->pid);
-	dying->target = (struct inq_target){.ops = &dying_ops, .name = dying->name};
+	/* A live process that was stopped answers as a dying one does; only its name differs. */
+	dying->ops = dying_ops;
+	if (source->living)
+		dying->ops.kind = "live process";
+	dying->target = (struct inq_target){.ops = &dying->ops, .name = dying->name};
 	if (source->stopped)
 		status = inq_dying_stopped_make(dying, err);
 	else
@@ -606,6 +610,6 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 
 void inq_target_dying_release(struct inq_target *target)
 {
-	if (target && target->ops == &dying_ops)
+	if (target && target->ops->free == dying_free)
 		self(target)->released = true;
 }

@@ -27,6 +27,7 @@ struct inq_dying_lazy {
 
 struct inq_dying {
 	struct inq_target target;
+	struct inq_target_ops ops;
 	struct inq_dying_source source;
 	char name[48];
 	struct inq_dying_core core;

@@ -115,7 +115,8 @@ static void fill(struct inq_dying *dying, struct pair *pairs, size_t pair_count)
 		thread->tls = registers->tls;
 		thread->user_us = registers->user_us;
 		thread->kernel_us = registers->kernel_us;
-		thread->crashed = i == 0;
+		/* In a live one nobody has, unless a record says so. */
+		thread->crashed = i == 0 && (!dying->source.living || dying->source.record);
 		if (!pair || !pair->listed)
 			continue;
 		thread->tid = pair->listed->tid;

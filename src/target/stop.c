@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,8 @@ static void note_status(struct inq_stopped_thread *thread, int status)
 	/* A stop by PTRACE_INTERRUPT or a group-stop is an event; anything else is a signal on its way. */
 	if (status >> 16 == 0)
 		thread->pending_signal = WSTOPSIG(status);
+	else if (status >> 16 == PTRACE_EVENT_STOP)
+		thread->group_stop = WSTOPSIG(status) != SIGTRAP;
 }
 
 static bool wait_one(struct inq_stopped_thread *thread)
@@ -298,8 +301,9 @@ enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsi
 
 void inq_stop_resume_one(struct inq_stopped_thread *thread)
 {
-	if (thread->seized)
-		ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(long)thread->pending_signal);
+	/* One that was killed meanwhile waits for its tracer to see it; its parent hears of the death only then. */
+	if (thread->seized && ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(long)thread->pending_signal))
+		waitpid((pid_t)thread->tid, NULL, __WALL | WNOHANG);
 	thread->seized = false;
 	thread->stopped = false;
 }

@@ -28,6 +28,7 @@ struct inq_stopped_thread {
 	bool stopped;            /* and it has stopped */
 	bool has_context;        /* exact registers */
 	bool approximate;        /* only instruction and stack pointer, out of /proc (not ours to trace) */
+	bool group_stop;         /* a signal had stopped it before (SIGSTOP and its kin), and it stays so */
 	int pending_signal;      /* a signal that was on its way when it stopped; given back on resume */
 	uint32_t tracer;         /* pid of the competing tracer, 0 none */
 	uint64_t tls;            /* thread pointer */
