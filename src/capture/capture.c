@@ -79,16 +79,48 @@ static enum inq_status gather(struct inq_run *run, struct inq_error *err)
 	return status;
 }
 
+/* What the letters are in the header: letters, bit of enum md_type. */
 static uint64_t header_flags(const struct inq_dump_options *options)
 {
-	return options->letters & INQ_DUMP_F ? MD_WITH_FULL_MEMORY_INFO : 0;
+	static const struct {
+		uint32_t letters;
+		uint64_t flag;
+	} flags[] = {
+		{INQ_DUMP_d, MD_WITH_DATA_SEGS},
+		{INQ_DUMP_f, MD_WITH_FULL_MEMORY},
+		{INQ_DUMP_h, MD_WITH_HANDLE_DATA},
+		{INQ_DUMP_u, MD_WITH_UNLOADED_MODULES},
+		{INQ_DUMP_i, MD_WITH_INDIRECTLY_REFERENCED_MEMORY},
+		{INQ_DUMP_p, MD_WITH_PROCESS_THREAD_DATA},
+		{INQ_DUMP_w, MD_WITH_PRIVATE_READ_WRITE_MEMORY},
+		{INQ_DUMP_F, MD_WITH_FULL_MEMORY_INFO},
+		{INQ_DUMP_t, MD_WITH_THREAD_INFO},
+		{INQ_DUMP_c, MD_WITH_CODE_SEGS},
+		{INQ_DUMP_A, MD_IGNORE_INACCESSIBLE_MEMORY},
+		{INQ_DUMP_y, MD_WITH_AVX_XSTATE_CONTEXT},
+	};
+	uint64_t result = 0;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		result |= options->letters & flags[i].letters ? flags[i].flag : 0;
+	return result;
+}
+
+/* A sink that stops as soon as memory is missing of which all was asked for. */
+static enum inq_status write_checked(struct inq_sink *sink, uint64_t offset, const void *bytes,
+				     size_t size, struct inq_error *err)
+{
+	struct inq_run *run = sink->context;
+	enum inq_status status = inq_run_check_memory(run, err);
+
+	return status == INQ_OK ? run->sink.write(&run->sink, offset, bytes, size, err) : status;
 }
 
 static enum inq_status write_file(struct inq_run *run, int fd, uint64_t *ret_size,
 				  struct inq_error *err)
 {
 	const struct inq_process *process;
-	struct inq_sink sink;
+	struct inq_sink sink = {.write = write_checked, .context = run, .sparse = true};
 	enum inq_status status = inq_writer_new(&run->writer, err);
 
 	if (status != INQ_OK)
@@ -96,10 +128,11 @@ static enum inq_status write_file(struct inq_run *run, int fd, uint64_t *ret_siz
 	if (inq_target_process(run->target, &process, NULL) == INQ_OK)
 		inq_writer_set_time(run->writer, (uint32_t)process->dump_time);
 	inq_writer_set_flags(run->writer, header_flags(run->options));
+	inq_sink_fd(&run->sink, fd);
 	inq_run_streams(run);
 	status = inq_writer_plan(run->writer, ret_size, err);
 	if (status == INQ_OK)
-		status = inq_writer_write(run->writer, inq_sink_fd(&sink, fd), err);
+		status = inq_writer_write(run->writer, &sink, err);
 	return status;
 }
 

@@ -14,19 +14,36 @@ static struct inq_kept *kept_of(const struct inq_run *run, size_t *ret_count)
 	return (struct inq_kept *)run->kept.data;
 }
 
-static void keep(struct inq_run *run, uint64_t base, uint64_t size, const uint8_t *bytes)
+static void keep(struct inq_run *run, uint64_t base, uint64_t size, const uint8_t *bytes, bool near)
 {
-	struct inq_kept kept = {base, size, bytes, INQ_NO_PIECE};
+	struct inq_kept kept = {base, size, bytes, near, INQ_NO_PIECE};
 
 	if (size)
 		inq_buffer_append(&run->kept, &kept, sizeof(kept));
+}
+
+static void miss(struct inq_run *run, uint64_t address, uint64_t size)
+{
+	if (!run->missing)
+		run->first_missing = address;
+	run->missing += size;
+}
+
+enum inq_status inq_run_check_memory(const struct inq_run *run, struct inq_error *err)
+{
+	if (!run->missing || !(run->options->letters & INQ_DUMP_a))
+		return INQ_OK;
+	return inq_fail(err, INQ_FAULT,
+			"0x%llx: memory cannot be read, and 'a' asks for all of it; 'A' leaves out what "
+			"cannot be read",
+			(unsigned long long)run->first_missing);
 }
 
 /*
  * Read a range of the plan to `to`. Pages that cannot be read are left out: guard pages that are no
  * mapping of their own (MADV_GUARD_INSTALL), files that were truncated under their mapping.
  */
-static void read_range(struct inq_run *run, const struct inq_range *range, uint8_t *to)
+static void read_range(struct inq_run *run, const struct inq_range *range, bool near, uint8_t *to)
 {
 	uint64_t at = range->base, end = range->base + range->size, start = at;
 
@@ -39,14 +56,14 @@ static void read_range(struct inq_run *run, const struct inq_range *range, uint8
 			at += done;
 			continue;
 		}
-		keep(run, start, at - start, to + (start - range->base));
+		keep(run, start, at - start, to + (start - range->base), near);
 		start = (at | (PAGE - 1)) + 1;
 		if (start > end || start < at)
 			start = end;
-		run->missing += start - at;
+		miss(run, at, start - at);
 		at = start;
 	}
-	keep(run, start, at - start, to + (start - range->base));
+	keep(run, start, at - start, to + (start - range->base), near);
 }
 
 static bool fits_budget(const struct inq_run *run)
@@ -70,14 +87,15 @@ enum inq_status inq_run_gather(struct inq_run *run, struct inq_error *err)
 
 		/* Too much to hold, or no memory to hold it: read while it is written. */
 		if (!to) {
-			keep(run, range->base, range->size, NULL);
+			keep(run, range->base, range->size, NULL, run->plan.near[i]);
 			continue;
 		}
-		read_range(run, range, to);
+		read_range(run, range, run->plan.near[i], to);
 		to += range->size;
 	}
-	return inq_buffer_ok(&run->kept) ? INQ_OK
-					 : inq_fail(err, INQ_NO_MEMORY, "memory: out of memory");
+	if (!inq_buffer_ok(&run->kept))
+		return inq_fail(err, INQ_NO_MEMORY, "memory: out of memory");
+	return inq_run_check_memory(run, err);
 }
 
 /* An inq_memory_source. It fills holes with zeroes itself, since their number goes into a stream
@@ -86,7 +104,7 @@ static size_t source(void *context, uint64_t address, uint64_t offset, void *to,
 {
 	struct inq_run *run = context;
 	uint8_t *place = to;
-	size_t at = 0, read = 0;
+	size_t at = 0;
 
 	(void)offset; /* the address counts from there already */
 
@@ -97,7 +115,6 @@ static size_t source(void *context, uint64_t address, uint64_t offset, void *to,
 				    NULL) == INQ_OK &&
 		    done) {
 			at += done;
-			read += done;
 			continue;
 		}
 		/* To the next page, zeroes until then. */
@@ -105,26 +122,45 @@ static size_t source(void *context, uint64_t address, uint64_t offset, void *to,
 		if (done > size - at)
 			done = size - at;
 		memset(place + at, 0, done);
+		miss(run, address + at, done);
 		at += done;
 	}
-	run->missing += size - read;
 	return size;
 }
 
+/* An inq_extent_source. */
+static uint64_t extents(void *context, uint64_t address, uint64_t size, bool *ret_zero)
+{
+	struct inq_run *run = context;
+
+	return inq_target_extent(run->target, address, size, ret_zero);
+}
+
+static void add(struct inq_run *run, struct inq_kept *kept)
+{
+	enum inq_memory_list list = run->plan.wide ? INQ_MEMORY_LISTED64 : INQ_MEMORY_LISTED;
+
+	kept->piece = kept->bytes ? inq_writer_add_memory_bytes(run->writer, list, kept->base,
+								kept->bytes, kept->size)
+				  : inq_writer_add_memory(run->writer, list, kept->base, kept->size,
+							  source, run);
+	/* Stacks are in both lists: not every reader knows the long one. */
+	if (run->plan.wide && kept->near)
+		inq_writer_list_memory(run->writer, kept->piece);
+}
+
+/* What is near the threads first: offsets of 32 bits can point at it however much follows. */
 void inq_run_add_memory(struct inq_run *run)
 {
 	size_t count;
 	struct inq_kept *kept = kept_of(run, &count);
 
-	for (size_t i = 0; i < count; i++) {
-		if (kept[i].bytes)
-			kept[i].piece = inq_writer_add_memory_bytes(run->writer, INQ_MEMORY_LISTED,
-								    kept[i].base, kept[i].bytes,
-								    kept[i].size);
-		else
-			kept[i].piece =
-				inq_writer_add_memory(run->writer, INQ_MEMORY_LISTED, kept[i].base,
-						      kept[i].size, source, run);
+	inq_writer_set_extents(run->writer, extents);
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < count; i++) {
+			if (kept[i].near == (pass == 0))
+				add(run, &kept[i]);
+		}
 	}
 }
 

@@ -70,6 +70,10 @@ const struct inq_dump_option *inq_dump_options_table(size_t *ret_count);
 enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret,
 				       struct inq_error *err);
 
+/* What the letters need of /proc beyond the plain dump, for struct inq_dying_source's `wants`: enum
+ * inq_proc_want. */
+uint32_t inq_dump_options_wants(const struct inq_dump_options *options);
+
 /* The veil that the letters ask for: r and R close it, without them everything is stated to be
  * shown. */
 struct inq_veil_policy inq_dump_options_policy(const struct inq_dump_options *options);

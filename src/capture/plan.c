@@ -1,46 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
-#include "capture/plan.h"
-
-#include "support/buffer.h"
+#include "capture/plan_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct planner {
-	struct inq_target *target;
-	const struct inq_region *regions;
-	size_t region_count;
-	const struct inq_range *memory; /* what can be read */
-	size_t memory_count;
-	const struct inq_thread *threads;
-	size_t thread_count;
-	struct inq_buffer wanted; /* struct inq_range[] */
-	struct inq_plan *plan;
-	uint64_t stack_bytes;
-};
+enum { PAGE = 4096 };
 
 static uint64_t end_of(const struct inq_region *region)
 {
 	return region->base + region->size;
 }
 
-static void want(struct planner *planner, uint64_t base, uint64_t end)
+void inq_plan_want(struct inq_planner *planner, uint64_t base, uint64_t end)
 {
 	struct inq_range range = {base, end - base};
 
 	if (end > base)
-		inq_buffer_append(&planner->wanted, &range, sizeof(range));
+		inq_buffer_append(planner->wanted, &range, sizeof(range));
 }
 
-static const struct inq_region *region_at(const struct planner *planner, uint64_t address)
+const struct inq_region *inq_plan_region(const struct inq_planner *planner, uint64_t address)
 {
 	return inq_region_at(planner->regions, planner->region_count, address);
 }
 
 /* Index of the first readable range that ends behind the address. */
-static size_t first_readable(const struct planner *planner, uint64_t address)
+static size_t first_readable(const struct inq_planner *planner, uint64_t address)
 {
 	size_t low = 0, high = planner->memory_count;
 
@@ -56,7 +43,7 @@ static size_t first_readable(const struct planner *planner, uint64_t address)
 	return low;
 }
 
-static bool is_readable(const struct planner *planner, uint64_t address)
+bool inq_plan_readable(const struct inq_planner *planner, uint64_t address)
 {
 	size_t at = first_readable(planner, address);
 
@@ -65,16 +52,16 @@ static bool is_readable(const struct planner *planner, uint64_t address)
 
 /* --- stacks ---------------------------------------------------------------------------------- */
 
-static bool can_be_stack(const struct planner *planner, const struct inq_region *region)
+static bool can_be_stack(const struct inq_planner *planner, const struct inq_region *region)
 {
 	const uint32_t both = INQ_PROT_READ | INQ_PROT_WRITE;
 
 	return (region->protection & both) == both && !(region->flags & INQ_REGION_NO_DUMP) &&
-	       is_readable(planner, end_of(region) - 1);
+	       inq_plan_readable(planner, end_of(region) - 1);
 }
 
 /* The first region that begins above the address. */
-static const struct inq_region *region_above(const struct planner *planner, uint64_t address)
+static const struct inq_region *region_above(const struct inq_planner *planner, uint64_t address)
 {
 	size_t low = 0, high = planner->region_count;
 
@@ -94,10 +81,10 @@ static const struct inq_region *region_above(const struct planner *planner, uint
  * one points into the guard below its stack, or, on the main thread, into the gap that the kernel
  * keeps below it.
  */
-static const struct inq_region *stack_region(const struct planner *planner, uint64_t sp,
+static const struct inq_region *stack_region(const struct inq_planner *planner, uint64_t sp,
 					     unsigned red_zone, uint64_t *ret_start)
 {
-	const struct inq_region *region = region_at(planner, sp);
+	const struct inq_region *region = inq_plan_region(planner, sp);
 	uint64_t start = sp > red_zone ? sp - red_zone : 0;
 
 	if (region && can_be_stack(planner, region)) {
@@ -122,7 +109,7 @@ static const struct inq_region *stack_region(const struct planner *planner, uint
 /* Where a long stack ends: neighbours of a thread's stack are often part of the same mapping, and
  * its outermost bytes are the thread control block, whose third word points at itself (glibc's
  * tcbhead_t; musl's first). */
-static uint64_t stack_end(const struct planner *planner, const struct inq_region *region,
+static uint64_t stack_end(const struct inq_planner *planner, const struct inq_region *region,
 			  uint64_t start, uint64_t tls)
 {
 	uint64_t end = end_of(region);
@@ -138,7 +125,7 @@ static uint64_t stack_end(const struct planner *planner, const struct inq_region
 	return limit < end ? limit : end;
 }
 
-static void want_stack(struct planner *planner, uint64_t sp, uint64_t tls, unsigned red_zone,
+static void want_stack(struct inq_planner *planner, uint64_t sp, uint64_t tls, unsigned red_zone,
 		       struct inq_plan_stack *ret)
 {
 	uint64_t start = 0, end, near = INQ_PLAN_STACK_NEAR, far = INQ_PLAN_STACK_FAR;
@@ -156,16 +143,16 @@ static void want_stack(struct planner *planner, uint64_t sp, uint64_t tls, unsig
 	*ret = (struct inq_plan_stack){start, end - start};
 	if (end - start > near + far) {
 		ret->size = near;
-		want(planner, end - far, end);
+		inq_plan_want(planner, end - far, end);
 		planner->stack_bytes += far;
 		planner->plan->cut_stacks++;
 	}
-	want(planner, ret->base, ret->base + ret->size);
+	inq_plan_want(planner, ret->base, ret->base + ret->size);
 	planner->stack_bytes += ret->size;
 }
 
 /* A stack beside the threads' own ones: the counts of the plan are about threads. */
-static void want_extra_stack(struct planner *planner, uint64_t sp, unsigned red_zone)
+static void want_extra_stack(struct inq_planner *planner, uint64_t sp, unsigned red_zone)
 {
 	struct inq_plan_stack ignored = {0};
 	size_t empty = planner->plan->empty_stacks, cut = planner->plan->cut_stacks;
@@ -178,21 +165,21 @@ static void want_extra_stack(struct planner *planner, uint64_t sp, unsigned red_
 /* --- code ------------------------------------------------------------------------------------ */
 
 /* True if the address lies in executable memory. */
-static bool want_code(struct planner *planner, uint64_t pc)
+static bool want_code(struct inq_planner *planner, uint64_t pc)
 {
-	const struct inq_region *region = region_at(planner, pc);
+	const struct inq_region *region = inq_plan_region(planner, pc);
 	uint64_t base, end;
 
 	if (!region || !(region->protection & INQ_PROT_EXEC))
 		return false;
 	base = pc - region->base > INQ_PLAN_CODE_SPAN ? pc - INQ_PLAN_CODE_SPAN : region->base;
 	end = end_of(region) - pc > INQ_PLAN_CODE_SPAN ? pc + INQ_PLAN_CODE_SPAN : end_of(region);
-	want(planner, base, end);
+	inq_plan_want(planner, base, end);
 	return true;
 }
 
 /* Code at the instruction pointer; after a jump to nowhere, at the return address on the stack. */
-static void want_code_of(struct planner *planner, uint64_t pc, uint64_t sp)
+static void want_code_of(struct inq_planner *planner, uint64_t pc, uint64_t sp)
 {
 	uint64_t caller;
 
@@ -226,7 +213,7 @@ static bool is_switched_frame(const uint64_t *words, uint64_t address)
 	       address - base < size && !(words[UC_RSP] >= base && words[UC_RSP] - base < size);
 }
 
-static bool find_switched_frame(struct planner *planner, uint64_t sp, uint64_t *ret_sp,
+static bool find_switched_frame(struct inq_planner *planner, uint64_t sp, uint64_t *ret_sp,
 				uint64_t *ret_pc)
 {
 	uint64_t *words = malloc(INQ_PLAN_SIGNAL_SCAN);
@@ -247,7 +234,7 @@ static bool find_switched_frame(struct planner *planner, uint64_t sp, uint64_t *
 }
 
 /* A handler on an alternate stack: the stack that it interrupted is the interesting one. */
-static void want_interrupted(struct planner *planner, const struct inq_context *context,
+static void want_interrupted(struct inq_planner *planner, const struct inq_context *context,
 			     unsigned red_zone)
 {
 	uint64_t sp = inq_context_sp(context), pc;
@@ -271,7 +258,7 @@ static unsigned red_zone_of(const struct inq_context *context)
 	return info ? info->red_zone : 0;
 }
 
-static void source_threads(struct planner *planner)
+static void source_threads(struct inq_planner *planner)
 {
 	for (size_t i = 0; i < planner->thread_count; i++) {
 		struct inq_context context = {0};
@@ -291,7 +278,7 @@ static void source_threads(struct planner *planner)
 }
 
 /* Where the exception's registers differ from its thread's (the thread is in a handler by now). */
-static void source_exception(struct planner *planner)
+static void source_exception(struct inq_planner *planner)
 {
 	struct inq_context context = {0};
 
@@ -302,13 +289,13 @@ static void source_exception(struct planner *planner)
 }
 
 /* No file holds the vdso, and stacks that wait in it cannot be unwound without its CFI. */
-static void source_vdso(struct planner *planner)
+static void source_vdso(struct inq_planner *planner)
 {
 	for (size_t i = planner->region_count; i-- > 0;) {
 		const struct inq_region *region = &planner->regions[i];
 
 		if (strcmp(region->name, "[vdso]") == 0) {
-			want(planner, region->base,
+			inq_plan_want(planner, region->base,
 			     region->base + (region->size < INQ_PLAN_VDSO ? region->size
 									  : INQ_PLAN_VDSO));
 			return;
@@ -316,10 +303,26 @@ static void source_vdso(struct planner *planner)
 	}
 }
 
-static void (*const sources[])(struct planner *) = {
-	source_threads,
-	source_exception,
-	source_vdso,
+/*
+ * letters    any of them asks for it; 0: in every plan
+ * far        memory by the region: behind the stacks in the file
+ * source     adds what it wants
+ *
+ * Pointers are followed last: they need the stacks.
+ */
+static const struct {
+	uint32_t letters;
+	bool far;
+	void (*source)(struct inq_planner *);
+} sources[] = {
+	{0, false, source_threads},
+	{0, false, source_exception},
+	{0, false, source_vdso},
+	{INQ_DUMP_f, true, inq_plan_full},
+	{INQ_DUMP_w, true, inq_plan_private},
+	{INQ_DUMP_c | INQ_DUMP_d, true, inq_plan_segments},
+	{INQ_DUMP_p, true, inq_plan_blocks},
+	{INQ_DUMP_i, true, inq_plan_pointers},
 };
 
 /* --- merging --------------------------------------------------------------------------------- */
@@ -354,7 +357,7 @@ static size_t merge(struct inq_range *ranges, size_t count)
 }
 
 /* What of the merged ranges can be read. */
-static void clip(struct planner *planner, const struct inq_range *ranges, size_t count,
+static void clip(struct inq_planner *planner, const struct inq_range *ranges, size_t count,
 		 struct inq_buffer *ret)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -373,34 +376,115 @@ static void clip(struct planner *planner, const struct inq_range *ranges, size_t
 	}
 }
 
-static enum inq_status finish(struct planner *planner, struct inq_error *err)
+/* Where whole regions come too, the ranges that are cut out of them are whole pages. */
+static void round_to_pages(struct inq_range *ranges, size_t count)
 {
-	struct inq_range *wanted = (struct inq_range *)planner->wanted.data;
-	struct inq_buffer ranges = {0};
+	for (size_t i = 0; i < count; i++) {
+		uint64_t end = ranges[i].base + ranges[i].size + (PAGE - 1);
 
-	if (!inq_buffer_ok(&planner->wanted))
-		return inq_fail(err, INQ_NO_MEMORY, "memory plan: out of memory");
-	if (wanted)
-		clip(planner, wanted, merge(wanted, planner->wanted.size / sizeof(*wanted)),
-		     &ranges);
-	if (!inq_buffer_ok(&ranges)) {
-		inq_buffer_done(&ranges);
-		return inq_fail(err, INQ_NO_MEMORY, "memory plan: out of memory");
+		ranges[i].base &= ~(uint64_t)(PAGE - 1);
+		ranges[i].size = (end & ~(uint64_t)(PAGE - 1)) - ranges[i].base;
 	}
-	planner->plan->ranges = (struct inq_range *)ranges.data;
-	planner->plan->count = ranges.size / sizeof(struct inq_range);
-	for (size_t i = 0; i < planner->plan->count; i++)
-		planner->plan->bytes += planner->plan->ranges[i].size;
+}
+
+/* What of `far` is not in `near`; both sorted and disjoint. */
+static void subtract(const struct inq_range *far, size_t far_count, const struct inq_range *near,
+		     size_t near_count, struct inq_buffer *ret)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < far_count; i++) {
+		uint64_t base = far[i].base, end = far[i].base + far[i].size;
+
+		while (at < near_count && near[at].base + near[at].size <= base)
+			at++;
+		for (size_t n = at; n < near_count && near[n].base < end; n++) {
+			struct inq_range part = {base, near[n].base - base};
+
+			if (near[n].base > base)
+				inq_buffer_append(ret, &part, sizeof(part));
+			base = near[n].base + near[n].size;
+		}
+		if (base < end) {
+			struct inq_range part = {base, end - base};
+
+			inq_buffer_append(ret, &part, sizeof(part));
+		}
+	}
+}
+
+static size_t range_count(const struct inq_buffer *buffer)
+{
+	return buffer->size / sizeof(struct inq_range);
+}
+
+static struct inq_range *range_data(const struct inq_buffer *buffer)
+{
+	return (struct inq_range *)(void *)buffer->data;
+}
+
+/* Two sorted lists into the plan's one. */
+static bool join(struct inq_plan *plan, const struct inq_buffer *near, const struct inq_buffer *far)
+{
+	size_t near_count = range_count(near), far_count = range_count(far), n = 0, f = 0;
+
+	plan->ranges = calloc(near_count + far_count + 1, sizeof(*plan->ranges));
+	plan->near = calloc(near_count + far_count + 1, 1);
+	if (!plan->ranges || !plan->near)
+		return false;
+	while (n < near_count || f < far_count) {
+		bool is_near = f == far_count ||
+			       (n < near_count && range_data(near)[n].base < range_data(far)[f].base);
+
+		plan->near[plan->count] = is_near;
+		plan->ranges[plan->count] = is_near ? range_data(near)[n++] : range_data(far)[f++];
+		plan->bytes += plan->ranges[plan->count++].size;
+	}
+	return true;
+}
+
+static enum inq_status finish(struct inq_planner *planner, struct inq_buffer *near,
+			      struct inq_buffer *far, struct inq_error *err)
+{
+	struct inq_buffer clipped = {0}, rest = {0}, clipped_rest = {0};
+	bool good = inq_buffer_ok(near) && inq_buffer_ok(far);
+
+	if (good && near->size && planner->letters & (INQ_DUMP_f | INQ_DUMP_w))
+		round_to_pages(range_data(near), range_count(near));
+	if (good && near->size)
+		near->size = merge(range_data(near), range_count(near)) * sizeof(struct inq_range);
+	if (good && far->size) {
+		far->size = merge(range_data(far), range_count(far)) * sizeof(struct inq_range);
+		subtract(range_data(far), range_count(far), range_data(near), range_count(near), &rest);
+	}
+	good = good && inq_buffer_ok(&rest);
+	if (good) {
+		clip(planner, range_data(near), range_count(near), &clipped);
+		clip(planner, range_data(&rest), range_count(&rest), &clipped_rest);
+	}
+	good = good && inq_buffer_ok(&clipped) && inq_buffer_ok(&clipped_rest) &&
+	       join(planner->plan, &clipped, &clipped_rest);
+	inq_buffer_done(&clipped);
+	inq_buffer_done(&rest);
+	inq_buffer_done(&clipped_rest);
+	if (!good)
+		return inq_fail(err, INQ_NO_MEMORY, "memory plan: out of memory");
+	planner->plan->wide = planner->letters & (INQ_DUMP_f | INQ_DUMP_w) ||
+			      planner->plan->bytes > INQ_PLAN_LIST32;
 	return INQ_OK;
 }
 
 enum inq_status inq_plan_make(struct inq_target *target, const struct inq_dump_options *options,
 			      struct inq_plan *ret, struct inq_error *err)
 {
-	struct planner planner = {.target = target, .plan = ret};
+	struct inq_planner planner = {
+		.target = target,
+		.plan = ret,
+		.letters = options ? options->letters : 0,
+	};
+	struct inq_buffer near = {0}, far = {0};
 	enum inq_status status;
 
-	(void)options; /* every letter that is built brings no memory of its own */
 	*ret = (struct inq_plan){0};
 	inq_target_regions(target, &planner.regions, &planner.region_count, NULL);
 	inq_target_memory(target, &planner.memory, &planner.memory_count, NULL);
@@ -409,10 +493,15 @@ enum inq_status inq_plan_make(struct inq_target *target, const struct inq_dump_o
 	if (!ret->stacks)
 		return inq_fail(err, INQ_NO_MEMORY, "memory plan: out of memory");
 	ret->stack_count = planner.thread_count;
-	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
-		sources[i](&planner);
-	status = finish(&planner, err);
-	inq_buffer_done(&planner.wanted);
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		if (sources[i].letters && !(sources[i].letters & planner.letters))
+			continue;
+		planner.wanted = sources[i].far ? &far : &near;
+		sources[i].source(&planner);
+	}
+	status = finish(&planner, &near, &far, err);
+	inq_buffer_done(&near);
+	inq_buffer_done(&far);
 	if (status != INQ_OK)
 		inq_plan_done(ret);
 	return status;
@@ -423,6 +512,7 @@ void inq_plan_done(struct inq_plan *plan)
 	if (!plan)
 		return;
 	free(plan->ranges);
+	free(plan->near);
 	free(plan->stacks);
 	*plan = (struct inq_plan){0};
 }

@@ -15,6 +15,7 @@
 struct inq_kept {
 	uint64_t base, size;
 	const uint8_t *bytes; /* read already, or NULL: read while it is written */
+	bool near;            /* as in the plan */
 	inq_piece piece;
 };
 
@@ -23,11 +24,13 @@ struct inq_run {
 	const struct inq_dump_options *options;
 	const struct inq_capture_hooks *hooks; /* never NULL */
 	struct inq_writer *writer;
+	struct inq_sink sink; /* the file */
 	struct inq_plan plan;
 
 	uint8_t *arena;          /* memory read before the process was let go */
 	struct inq_buffer kept;  /* struct inq_kept[], sorted by base */
 	uint64_t missing;        /* bytes of the plan that could not be read */
+	uint64_t first_missing;  /* address of the first of them */
 
 	bool is_released;
 	uint64_t held_us;        /* 0 unknown */
@@ -57,6 +60,8 @@ void inq_run_release(struct inq_run *run);
  * into the dump. */
 enum inq_status inq_run_gather(struct inq_run *run, struct inq_error *err);
 void inq_run_add_memory(struct inq_run *run);
+/* INQ_FAULT: memory was missing, and the letters ask for all of it. */
+enum inq_status inq_run_check_memory(const struct inq_run *run, struct inq_error *err);
 /* The piece where a thread's stack begins, or INQ_NO_PIECE. Stacks that overlap share one. */
 inq_piece inq_run_stack_piece(const struct inq_run *run, const struct inq_plan_stack *stack);
 

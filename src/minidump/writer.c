@@ -30,6 +30,7 @@ struct piece {
 	uint64_t offset; /* in the file; set by plan */
 	uint8_t *bytes;  /* owned if BYTES */
 	inq_memory_source source;
+	inq_extent_source extents;
 	void *context;
 };
 
@@ -62,6 +63,8 @@ struct inq_writer {
 	uint8_t *chunk;
 	size_t filled;
 	uint64_t at; /* where chunk[0] goes */
+	uint64_t end; /* of what was written so far */
+	inq_extent_source extents;
 };
 
 #define ARRAY(buffer, type) ((type *)(void *)(buffer).data)
@@ -347,6 +350,7 @@ inq_piece inq_writer_add_memory(struct inq_writer *writer, enum inq_memory_list 
 			      .address = address,
 			      .size = size,
 			      .source = source,
+			      .extents = list == INQ_MEMORY_UNLISTED ? NULL : writer->extents,
 			      .context = context};
 
 	return add_memory(writer, list, &piece);
@@ -374,6 +378,11 @@ inq_piece inq_writer_add_memory_copy(struct inq_writer *writer, enum inq_memory_
 	}
 	memcpy(piece.bytes, bytes, size);
 	return add_memory(writer, list, &piece);
+}
+
+void inq_writer_set_extents(struct inq_writer *writer, inq_extent_source extents)
+{
+	writer->extents = extents;
 }
 
 void inq_writer_list_memory(struct inq_writer *writer, inq_piece memory)
@@ -457,8 +466,8 @@ static void place(struct inq_writer *writer, inq_piece list64)
 	writer->size = sizeof(struct md_header) + streams * sizeof(struct md_directory);
 	for (unsigned pass = 0; pass < 3 && !writer->failed; pass++) {
 		if (pass == 2 && COUNT(writer->listed64, inq_piece))
-			writer->size =
-				(writer->size + MEMORY_ALIGN - 1) & ~(uint64_t)(MEMORY_ALIGN - 1);
+			/* Whole pages of memory are whole blocks of the file: holes are possible. */
+			writer->size = (writer->size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 		place_pass(writer, pass);
 	}
 	if (list64 == INQ_NO_PIECE || writer->failed)
@@ -559,14 +568,49 @@ struct inq_sink *inq_sink_fd(struct inq_sink *sink, int fd)
 	return sink;
 }
 
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+/* How much of the chunk from `from` on is alike: whole pages of zeroes, or the rest up to them. */
+static size_t run_of(const struct inq_writer *writer, size_t from, bool *ret_zero)
+{
+	size_t at = from;
+
+	while (at < writer->filled) {
+		size_t part = PAGE - (size_t)((writer->at + at) % PAGE);
+		bool zero;
+
+		if (part > writer->filled - at)
+			part = writer->filled - at;
+		zero = part == PAGE && is_zero(writer->chunk + at, part);
+		if (at == from)
+			*ret_zero = zero;
+		else if (zero != *ret_zero)
+			break;
+		at += part;
+	}
+	return at - from;
+}
+
 static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink,
 			     struct inq_error *err)
 {
-	enum inq_status status;
+	enum inq_status status = INQ_OK;
+	size_t from = 0;
 
-	if (writer->filled == 0)
-		return INQ_OK;
-	status = sink->write(sink, writer->at, writer->chunk, writer->filled, err);
+	while (from < writer->filled && status == INQ_OK) {
+		bool zero = false;
+		size_t size = sink->sparse ? run_of(writer, from, &zero) : writer->filled;
+
+		if (!zero) {
+			status = sink->write(sink, writer->at + from, writer->chunk + from, size,
+					     err);
+			writer->end = writer->at + from + size;
+		}
+		from += size;
+	}
 	writer->at += writer->filled;
 	writer->filled = 0;
 	return status;
@@ -621,16 +665,42 @@ static void pull(struct inq_writer *writer, const struct piece *piece, uint64_t 
 	}
 }
 
+/* Zeroes that need not even be looked at. */
+static enum inq_status put_zeroes(struct inq_writer *writer, struct inq_sink *sink, uint64_t size,
+				  struct inq_error *err)
+{
+	enum inq_status status;
+
+	if (!sink->sparse || size < PAGE)
+		return put(writer, sink, NULL, size, err);
+	status = flush(writer, sink, err);
+	writer->at += size;
+	return status;
+}
+
 static enum inq_status put_source(struct inq_writer *writer, struct inq_sink *sink,
 				  const struct piece *piece, struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
-	uint64_t offset = 0;
+	uint64_t offset = 0, alike = 0;
 
 	while (status == INQ_OK && offset < piece->size) {
-		size_t room = INQ_WRITER_CHUNK - writer->filled;
-		size_t part = piece->size - offset < room ? (size_t)(piece->size - offset) : room;
+		size_t room = INQ_WRITER_CHUNK - writer->filled, part;
+		bool zero = false;
 
+		if (!alike)
+			alike = piece->extents ? piece->extents(piece->context,
+								piece->address + offset,
+								piece->size - offset, &zero)
+					       : piece->size - offset;
+		if (zero) {
+			status = put_zeroes(writer, sink, alike, err);
+			offset += alike;
+			alike = 0;
+			continue;
+		}
+		part = alike < room ? (size_t)alike : room;
+		alike -= part;
 		pull(writer, piece, offset, writer->chunk + writer->filled, part);
 		writer->filled += part;
 		offset += part;
@@ -680,6 +750,7 @@ enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sin
 	if (!writer->planned || writer->failed)
 		return inq_fail(err, INQ_USAGE, "minidump: written without a plan");
 	writer->at = 0;
+	writer->end = 0;
 	writer->filled = 0;
 	writer->missing = 0;
 	status = put_directory(writer, sink, err);
@@ -696,6 +767,9 @@ enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sin
 		status = flush(writer, sink, err);
 	if (status == INQ_OK && writer->at < writer->size)
 		status = inq_fail(err, INQ_USAGE, "minidump: shorter than planned");
+	/* A file that ends with a hole still has its size. */
+	if (status == INQ_OK && writer->end < writer->size)
+		status = sink->write(sink, writer->size - 1, "", 1, err);
 	if (status == INQ_OK)
 		status = sink->write(sink, 0, &signature, sizeof(signature), err);
 	return status;

@@ -29,6 +29,7 @@
 #include "support/buffer.h"
 #include "support/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -100,6 +101,15 @@ typedef size_t (*inq_memory_source)(void *context, uint64_t address, uint64_t of
 
 enum { INQ_WRITER_CHUNK = 256 * 1024 };
 
+/* How many of `size` bytes of a range from the address on are alike: zero without being asked for
+ * (*ret_zero), or to be produced. At least one. For memory that nobody ever touched: neither read
+ * nor, where the sink is sparse, written. */
+typedef uint64_t (*inq_extent_source)(void *context, uint64_t address, uint64_t size,
+				      bool *ret_zero);
+
+/* Ask this about all memory that is added with a source from now on; NULL: all is produced. */
+void inq_writer_set_extents(struct inq_writer *writer, inq_extent_source extents);
+
 enum inq_memory_list {
 	INQ_MEMORY_LISTED,   /* in MemoryList; INQ_POINT_* may point at it */
 	INQ_MEMORY_LISTED64, /* in Memory64List, at the file's end, in the order of these calls */
@@ -129,6 +139,7 @@ struct inq_sink {
 				 size_t size, struct inq_error *err);
 	int fd;
 	void *context;
+	bool sparse; /* what is never written reads as zero: pages of zeroes are left out */
 };
 
 /* Fill in a sink that writes to a file descriptor (borrowed) by pwrite: short writes go on, EINTR

@@ -542,6 +542,7 @@ static void dying_free(struct inq_target *target)
 	inq_dying_core_done(&dying->core);
 	free(dying->threads);
 	free(dying->readable);
+	free(dying->pagemap);
 	free(dying->annotation_texts);
 	free(dying->annotations);
 	free(dying->unloaded_texts);
@@ -571,6 +572,7 @@ static const struct inq_target_ops dying_ops = {
 	.link_map = dying_link_map,
 	.unloaded = dying_unloaded,
 	.annotations = dying_annotations,
+	.extent = inq_dying_extent,
 	.warning = dying_warning,
 	.free = dying_free,
 };

@@ -15,8 +15,9 @@
  * headers whose file size is 0; together with coredump_filter that tells a region that must not be
  * read (VM_DONTDUMP, VM_IO, memfd_secret) from one that the filter alone leaves out. Where it
  * cannot be told, VmFlags of smaps decide, read only then since it walks page tables; without smaps
- * such a region is not read. VM_WIPEONFORK keeps nothing out of the kernel's cores, so it is not
- * seen here: whatever asks for more memory than stacks and code has to look at smaps first.
+ * such a region is not read. VM_WIPEONFORK keeps nothing out of the kernel's cores, so program
+ * headers do not tell it: whoever asks for more memory than stacks and code says so in `wants`
+ * (INQ_PROC_FLAGS), and then smaps is read for every mapping; without it only stacks and code are.
  *
  * Every piece may be missing or damaged: the target opens with what is there, and warnings say the
  * rest.

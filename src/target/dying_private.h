@@ -13,6 +13,8 @@
 
 #include <sys/utsname.h>
 
+struct inq_dying_pagemap;
+
 /* What was made at most once, and how that went. */
 struct inq_dying_once {
 	bool done;
@@ -59,6 +61,8 @@ struct inq_dying {
 	struct inq_exception exception;
 	struct inq_buffer warnings;    /* NUL-separated */
 
+	struct inq_dying_pagemap *pagemap;
+
 	bool has_jit;                  /* the stub's record was read */
 	struct inq_jit jit;
 	struct inq_dying_once told_once;
@@ -85,6 +89,9 @@ enum inq_status inq_dying_told_make(struct inq_dying *dying, struct inq_error *e
 
 /* dying_regions.c: regions and what may be read. */
 enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error *err);
+
+/* dying_extent.c: an operation of the target. */
+uint64_t inq_dying_extent(struct inq_target *target, uint64_t address, uint64_t size, bool *ret_zero);
 
 /* Whole text of a descriptor, at most `limit` bytes; INQ_ABSENT if it cannot be read. */
 enum inq_status inq_dying_slurp(int fd, size_t limit, struct inq_buffer *ret);

@@ -126,6 +126,27 @@ static void judge_all(struct inq_dying *dying, uint8_t *verdicts, bool *ret_unkn
 	}
 }
 
+/* What the program headers allow may still be MADV_WIPEONFORK memory, which holds keys. */
+static void keep_stacks_only(struct inq_dying *dying, uint8_t *verdicts)
+{
+	const struct inq_region *regions = dying->maps.regions;
+
+	for (size_t i = 0; i < dying->maps.count; i++) {
+		if (verdicts[i] == MAY_READ && regions[i].protection & INQ_PROT_WRITE)
+			verdicts[i] = UNKNOWN;
+	}
+	for (size_t i = 0; i < inq_dying_core_thread_count(&dying->core); i++) {
+		struct inq_context context = {.machine = dying->core.machine,
+					      .size = dying->core.context_size};
+		const struct inq_region *region;
+
+		memcpy(context.raw, inq_dying_core_thread(&dying->core, i)->raw, sizeof(context.raw));
+		region = inq_region_at(regions, dying->maps.count, inq_context_sp(&context));
+		if (region && verdicts[region - regions] == UNKNOWN)
+			verdicts[region - regions] = MAY_READ;
+	}
+}
+
 /* VmFlags say what the program headers could not. Regions that smaps does not know stay unread. */
 static void ask_smaps(struct inq_dying *dying, uint8_t *verdicts)
 {
@@ -139,12 +160,19 @@ static void ask_smaps(struct inq_dying *dying, uint8_t *verdicts)
 			const struct inq_region *told =
 				inq_region_at(smaps.regions, smaps.count, region->base);
 
-			if (verdicts[i] != UNKNOWN || !told)
+			if (!told)
 				continue;
-			verdicts[i] = told->flags & INQ_REGION_NO_DUMP ? NO_DUMP : MAY_READ;
+			if (told->flags & INQ_REGION_NO_DUMP)
+				verdicts[i] = NO_DUMP;
+			else if (verdicts[i] == UNKNOWN)
+				verdicts[i] = MAY_READ;
 			region->flags |= told->flags & INQ_REGION_NO_DUMP;
 		}
 		dying->smaps_used = true;
+	} else if (dying->source.wants & INQ_PROC_FLAGS) {
+		inq_dying_warn(dying, "only stacks and code are here: smaps, which tells what "
+				      "memory must not be read, is not there");
+		keep_stacks_only(dying, verdicts);
 	} else {
 		inq_dying_warn(dying, "stacks are missing: the process's coredump_filter leaves "
 				      "them out, and smaps, "
@@ -261,7 +289,7 @@ enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error
 	if (status == INQ_OK && (verdicts = calloc(dying->maps.count + 1, 1))) {
 		judge_all(dying, verdicts, &ask);
 		/* Without program headers nothing else can tell. */
-		if (ask || dying->source.stopped)
+		if (ask || dying->source.stopped || dying->source.wants & INQ_PROC_FLAGS)
 			ask_smaps(dying, verdicts);
 		status = collect_readable(dying, verdicts, err);
 		free(verdicts);

@@ -115,7 +115,7 @@ static enum inq_status read_words(struct walk *walk, uint64_t address, uint64_t 
 
 /* Room for one more link and the name at `address`; the name's offset is kept until all names are
  * there. */
-static bool add(struct walk *walk, const uint64_t words[5])
+static bool add(struct walk *walk, uint64_t link, const uint64_t words[5])
 {
 	struct inq_link_list *list = &walk->list;
 	char name[INQ_LINK_NAME_MAX] = "";
@@ -145,6 +145,7 @@ static bool add(struct walk *walk, const uint64_t words[5])
 	memcpy(list->names + walk->names_size, name, size);
 	list->links[list->map.count++] = (struct inq_link){
 		.address = words[0],
+		.place = link,
 		.name_address = words[1],
 		.dynamic = words[2],
 		/* The names may still move: an offset until publish(). */
@@ -175,7 +176,7 @@ static bool walk_links(struct walk *walk, uint64_t link)
 
 		if (read_words(walk, link, words, 5, NULL) != INQ_OK || words[4] != before)
 			break;
-		if (!add(walk, words))
+		if (!add(walk, link, words))
 			return false;
 		before = link;
 		link = words[3];
@@ -202,6 +203,7 @@ enum inq_status inq_link_list_walk(struct inq_target *target, uint64_t phdr, uin
 	if ((uint32_t)words[0] == 0)
 		return inq_fail(err, INQ_ABSENT, "the loader was not ready (r_version is 0)");
 	walk.list.map.version = (uint32_t)words[0];
+	walk.list.map.place = debug;
 	walk.list.map.brk = words[2];
 	walk.list.map.loader_base = words[4];
 	walk.list.map.dynamic = dynamic;

@@ -145,14 +145,15 @@ static bool region_line(struct parser *parser, const char *at, const char *end,
 	return true;
 }
 
-/* "VmFlags: rd wr mr mw me ac sd": dd is MADV_DONTDUMP, io device memory, pf pages without a struct
+/* "VmFlags: rd wr mr mw me ac sd": dd is MADV_DONTDUMP, wf MADV_WIPEONFORK (keys), io device memory, pf pages without a struct
  * page. */
 static void vm_flags(const char *at, const char *end, struct inq_region *region)
 {
 	for (; end - at >= 2; at++) {
 		if (at[-1] != ' ' || (end - at > 2 && at[2] != ' '))
 			continue;
-		if (!memcmp(at, "dd", 2) || !memcmp(at, "io", 2) || !memcmp(at, "pf", 2))
+		if (!memcmp(at, "dd", 2) || !memcmp(at, "io", 2) || !memcmp(at, "pf", 2) ||
+		    !memcmp(at, "wf", 2))
 			region->flags |= INQ_REGION_NO_DUMP;
 	}
 }

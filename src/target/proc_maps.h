@@ -31,7 +31,7 @@ struct inq_maps {
 };
 
 /**
- * Parse the text of maps (smaps too: its other lines are skipped; VmFlags' dd, io and pf set
+ * Parse the text of maps (smaps too: its other lines are skipped; VmFlags' dd, io, pf and wf set
  * INQ_REGION_NO_DUMP).
  *
  * @text  `size` bytes, need not be NUL-terminated; not kept

@@ -111,9 +111,11 @@ enum inq_status inq_target_xstate(struct inq_target *target, size_t index, struc
 	return FORWARD(target, xstate, "extended registers", err, target, index, ret);
 }
 
-uint64_t inq_target_zeroes(struct inq_target *target, uint64_t address, uint64_t size)
+uint64_t inq_target_extent(struct inq_target *target, uint64_t address, uint64_t size,
+			   bool *ret_zero)
 {
-	return target->ops->zeroes ? target->ops->zeroes(target, address, size) : 0;
+	*ret_zero = false;
+	return target->ops->extent ? target->ops->extent(target, address, size, ret_zero) : size;
 }
 
 /* In the words of Windows' handle types where there is one. */

@@ -251,6 +251,7 @@ enum inq_text_kind {
 /* The loader's list of modules as the process had it (r_debug), for the DSO debug stream. */
 struct inq_link {
 	uint64_t address;            /* l_addr */
+	uint64_t place;              /* of the struct link_map itself; 0 unknown */
 	uint64_t name_address;
 	uint64_t dynamic;            /* l_ld */
 	const char *name;
@@ -258,6 +259,7 @@ struct inq_link {
 
 struct inq_link_map {
 	uint32_t version;            /* r_version */
+	uint64_t place;              /* of the struct r_debug; 0 unknown */
 	uint64_t brk, loader_base, dynamic; /* r_brk, r_ldbase, the program's _DYNAMIC */
 	const struct inq_link *links;
 	size_t count;
@@ -315,9 +317,9 @@ struct inq_target_ops {
 	/* Extended registers of threads[index]. INQ_ABSENT: none, or not acquired. */
 	enum inq_status (*xstate)(struct inq_target *self, size_t index, struct inq_xstate *ret,
 				  struct inq_error *err);
-	/* How many bytes from the address on are known to read as zeroes, without reading them; whole pages, 0:
-	 * nobody knows, read. What can be said of memory that nobody has ever touched. */
-	uint64_t (*zeroes)(struct inq_target *self, uint64_t address, uint64_t size);
+	/* How many of `size` bytes from the address on are alike: memory that nobody ever touched and that
+	 * therefore reads as zeroes (*ret_zero), or memory to be read. At least one byte. */
+	uint64_t (*extent)(struct inq_target *self, uint64_t address, uint64_t size, bool *ret_zero);
 	/* What is damaged or missing, in words, for the person who opens it; INQ_ABSENT past the last. */
 	enum inq_status (*warning)(struct inq_target *self, size_t index, const char **ret);
 	void (*free)(struct inq_target *self);
@@ -361,7 +363,8 @@ enum inq_status inq_target_counters(struct inq_target *target, const struct inq_
 				    struct inq_error *err);
 enum inq_status inq_target_xstate(struct inq_target *target, size_t index, struct inq_xstate *ret,
 				  struct inq_error *err);
-uint64_t inq_target_zeroes(struct inq_target *target, uint64_t address, uint64_t size);
+/* Without the operation all of it is to be read. */
+uint64_t inq_target_extent(struct inq_target *target, uint64_t address, uint64_t size, bool *ret_zero);
 enum inq_status inq_target_warning(struct inq_target *target, size_t index, const char **ret);
 void inq_target_free(struct inq_target *target); /* accepts NULL */
 
