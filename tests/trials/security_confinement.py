@@ -250,6 +250,52 @@ def parents(path):
     return levels
 
 
+REPLACED = """
+import ctypes, os, sys
+path, what = sys.argv[1:]
+ctypes.CDLL(path)
+os.unlink(path)
+if what == "fifo":
+    os.mkfifo(path)
+elif what == "symlink":
+    os.symlink("/etc/shadow", path)
+elif what == "sparse":
+    with open(path, "wb") as f:
+        f.truncate(10 << 40)
+ctypes.string_at(0)
+"""
+
+
+@trial("security.confinement.R29-mapped-files-are-not-opened")
+def mapped_files_not_opened(context):
+    """A mapped library's name is a FIFO, a link to /etc/shadow or ten terabytes of nothing by the time of the
+    crash: the helper does not open it, and the debugger neither blocks on it nor believes it."""
+    with hooked_lab(context) as here, collecting() as wrong:
+        folder = os.path.join(context.shared_folder(), "victims")
+        os.makedirs(folder, exist_ok=True)
+        os.chown(folder, here.users.victim.pw_uid, here.users.victim.pw_gid)
+        for what in ("fifo", "symlink", "sparse"):
+            path = os.path.join(folder, "%s.so" % what)
+            shutil.copy(here.program("plugin.so"), path)
+            os.chmod(path, 0o755)
+            before = here.tree.dumps()
+            lines = opened_by_helper(here, lambda p=path, w=what: here.start(
+                ["/usr/bin/python3", "-c", REPLACED, p, w], here.users.victim))
+            wrong += ["%s: %s" % (what, line[:120]) for line in lines
+                      if "open" in line and '"%s"' % path in line]
+            dump = here.tree.new_dump(before, 10)
+            if not dump:
+                wrong.append("%s: no dump" % what)
+                continue
+            if lab.contains(dump, b"root:"):
+                wrong.append("%s: /etc/shadow is in the dump" % what)
+            if context.tree.debugger:
+                shown = subprocess.run([context.tree.debugger, "-z", dump, "-c", ".ecxr; k; lmv; q"],
+                                       capture_output=True, timeout=10, check=False, stdin=subprocess.DEVNULL)
+                if shown.returncode != 0 or b"root:" in shown.stdout:
+                    wrong.append("%s: inquest ends with %d" % (what, shown.returncode))
+
+
 @trial("security.confinement.R35-dumps-are-born-without-a-name")
 def born_without_a_name(context):
     with hooked_lab(context) as here, collecting() as wrong:
