@@ -7,6 +7,7 @@ import resource
 import shutil
 import struct
 import subprocess
+import sys
 
 import kernel
 import lab
@@ -15,8 +16,9 @@ from trial import Failure, Skip, collecting, expect, trial
 
 COMMANDS = ".lastevent; .ecxr; r; k 50; ~*k 10; lm; u @rip L4; dd @rsp L8; !address @rip; vertarget; q"
 ALLOWED_EXTRA = 64 << 20
-# A finding of a sanitizer ends the program with a status that is none of ours; with --debugger only.
-SANITIZERS = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+# A finding of a sanitizer ends the program with a status that is none of ours (with --debugger only). Leaks
+# are the unit tests' to find: looking for them needs ptrace, which the confined parser may not use.
+SANITIZERS = {"ASAN_OPTIONS": "exitcode=99:detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 os.environ.update(SANITIZERS)
 
 
@@ -365,16 +367,26 @@ def nothing_is_run(context):
     expect(not os.path.exists(marker), "something was run")
 
 
+# In a process of its own: at exec a program is charged with what the one that spawned it had in use.
+PEAK = """
+import os, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, close_fds=False)
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 @trial("input.memory-is-bounded")
 def memory_is_bounded(context):
-    """At most three times the file plus 64 MiB, shown without names of other files."""
-    dump = some_dump(context)
+    """At most three times the file plus 64 MiB, also where each stack is shown with names and lines."""
+    files = (some_dump(context), some_core(context))
     if context.options.debugger:
         raise Skip("a debugger built with sanitizers uses more")
-    pid = os.posix_spawn(context.tree.debugger, [context.tree.debugger, "-z", dump, "-c", "q"], os.environ,
-                         file_actions=[(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
-    _pid, status, used = os.wait4(pid, 0)
-    peak = used.ru_maxrss * 1024
-    allowed = 3 * os.path.getsize(dump) + ALLOWED_EXTRA
-    if status or peak > allowed:
-        raise Failure("status %d, %d KiB used, %d KiB allowed" % (status, peak // 1024, allowed // 1024))
+    with collecting() as wrong:
+        for path in files:
+            told = subprocess.run([sys.executable, "-S", "-c", PEAK, context.tree.debugger, "-z", path, "-c", COMMANDS],
+                                  capture_output=True, text=True, timeout=60, check=True)
+            status, peak = map(int, told.stdout.split())
+            allowed = 3 * os.path.getsize(path) + ALLOWED_EXTRA
+            if status or peak * 1024 > allowed:
+                wrong.append("%s: status %d, %d KiB used, %d KiB allowed"
+                             % (os.path.basename(path), status, peak, allowed // 1024))
