@@ -450,13 +450,14 @@ static void mode_secrets(void)
 		secret_page("CANARY_NONE", 0, PROT_NONE),
 		secret_memfd("CANARY_MEMFD"),
 	};
+	char *volatile plain = secret_page("CANARY_PLAIN", 0, PROT_READ | PROT_WRITE); /* the control: may be dumped */
 	register char *a __asm__("r12") = pointers[0];
 	register char *b __asm__("r13") = pointers[1];
 	register char *c __asm__("r14") = pointers[2];
 	register char *d __asm__("r15") = pointers[3];
 
 	__asm__ volatile("push %0; push %1; push %2; push %3; movl (0), %%eax"
-			 : : "r"(a), "r"(b), "r"(c), "r"(d) : "rax", "memory");
+			 : : "r"(a), "r"(b), "r"(c), "r"(d), "m"(plain) : "rax", "memory");
 }
 
 /* --- the table -------------------------------------------------------------------------------- */

@@ -281,7 +281,8 @@ def must_not_be_dumped(context):
     with lab.Lab(context) as here, collecting() as wrong:
         for letters in ("m", "mi", "mw", "mf"):
             canaries = {n: os.urandom(16) for n in names}
-            environment = {"CANARY_" + n: c.hex() for n, c in canaries.items()}
+            plain = os.urandom(16)
+            environment = {"CANARY_" + n: c.hex() for n, c in {**canaries, "PLAIN": plain}.items()}
             with settings(here, "dump = %s\n" % letters):
                 _status, dump = here.crash([here.program("crashme"), "secrets"], here.users.victim, env=environment)
             if not dump:
@@ -290,6 +291,8 @@ def must_not_be_dumped(context):
             for name, canary in canaries.items():
                 if lab.contains(dump, canary):
                     wrong.append("/%s holds the page of %s" % (letters, name))
+            if letters in ("mw", "mf") and not lab.contains(dump, plain):
+                wrong.append("/%s lacks the ordinary page, so the others prove nothing" % letters)
 
 
 @trial("security.spool.core-limit-zero")
