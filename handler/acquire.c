@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "handler/acquire.h"
+#include "handler/thread_ids.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -152,19 +153,28 @@ bool inq_identity_still(const struct inq_identity *identity)
 
 /* --- who owns it ---------------------------------------------------------------------------------- */
 
+struct check {
+	struct inq_authority_facts *facts;
+	uint32_t pid;
+	bool untold; /* this kernel tells no ids but in text */
+};
+
 static bool check_thread(int tasks, const char *tid, void *user)
 {
-	struct inq_authority_facts *facts = user;
-	uint32_t uids[4], gids[4];
+	struct check *check = user;
+	struct inq_thread_ids ids;
 	char path[32], text[STATUS_MAX];
 	ssize_t size;
 
-	snprintf(path, sizeof(path), "%.16s/status", tid);
-	size = inq_gather_small(tasks, path, text, sizeof(text));
-	if (size <= 0 || !inq_authority_status_ids(text, (size_t)size, uids, gids))
-		return false;
+	if (check->untold || !inq_thread_ids_ask(check->pid, tid, &ids)) {
+		check->untold = true;
+		snprintf(path, sizeof(path), "%.16s/status", tid);
+		size = inq_gather_small(tasks, path, text, sizeof(text));
+		if (size <= 0 || !inq_authority_status_ids(text, (size_t)size, ids.uids, ids.gids))
+			return false;
+	}
 	for (int i = 0; i < 4; i++)
-		facts->ids_equal &= uids[i] == facts->uid && gids[i] == facts->gid;
+		check->facts->ids_equal &= ids.uids[i] == check->facts->uid && ids.gids[i] == check->facts->gid;
 	return true;
 }
 
@@ -178,13 +188,14 @@ static bool same_user_namespace(int files)
 
 void inq_identity_facts(const struct inq_identity *identity, struct inq_authority_facts *facts)
 {
+	struct check check = {.facts = facts, .pid = identity->pid};
 	char auxv[4096];
 	ssize_t size;
 
 	if (identity->proc < 0)
 		return;
 	facts->ids_equal = true;
-	facts->threads = inq_gather_each_thread(identity->proc, check_thread, facts);
+	facts->threads = inq_gather_each_thread(identity->proc, check_thread, &check);
 	size = inq_gather_small(identity->files, "auxv", auxv, sizeof(auxv));
 	facts->auxv = size > 0 && inq_authority_auxv_secure(auxv, (size_t)size, &facts->secure);
 	facts->same_userns = same_user_namespace(identity->files);

@@ -53,6 +53,10 @@ int main(void)
 	FILE *file = tmpfile();
 	int failed = !filter || !file || seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
+	/* A tree instead of a list: when the filter is set, the kernel runs it for each of its 450 calls to see which are
+	 * always allowed (seccomp_cache_prepare() in kernel/seccomp.c). Since libseccomp 2.5; without it all the same. */
+	if (filter)
+		seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	failed = failed || add_all(filter) || seccomp_export_bpf(filter, fileno(file)) || print(fileno(file));
 	seccomp_release(filter);
 	if (file)

@@ -124,13 +124,32 @@ struct threads {
 	size_t room;
 };
 
+/* In one piece: the kernel makes the text of such a file whole and hands out as much as there is room for
+ * (seq_read_iter() in fs/seq_file.c), so nothing is asked for a second time, for every thread of a process that waits. */
+static void gather_name(int tasks, const char *tid, char comm[static 16])
+{
+	char path[32];
+	ssize_t size;
+	int fd;
+
+	snprintf(path, sizeof(path), "%.16s/comm", tid);
+	fd = inq_gather_open(tasks, path, O_RDONLY);
+	if (fd < 0)
+		return;
+	do
+		size = read(fd, comm, 16);
+	while (size < 0 && errno == EINTR);
+	close(fd);
+	/* The kernel ends it with a newline; a newline before that is the program's own. */
+	if (size > 0)
+		comm[comm[size - 1] == '\n' ? size - 1 : size < 16 ? size : 15] = '\0';
+}
+
 static bool gather_thread(int tasks, const char *tid, void *user)
 {
 	struct threads *threads = user;
 	struct inq_gathered *to = threads->to;
 	struct inq_dying_thread *thread;
-	char path[32];
-	ssize_t size;
 
 	if (to->source.thread_count == threads->room) {
 		size_t room = threads->room ? 4 * threads->room : 64;
@@ -143,11 +162,7 @@ static bool gather_thread(int tasks, const char *tid, void *user)
 	}
 	thread = &to->threads[to->source.thread_count++];
 	*thread = (struct inq_dying_thread){.tid = (uint32_t)strtoul(tid, NULL, 10)};
-	snprintf(path, sizeof(path), "%.16s/comm", tid);
-	size = inq_gather_small(tasks, path, thread->comm, sizeof(thread->comm));
-	/* The kernel ends it with a newline; a newline before that is the program's own. */
-	if (size > 0)
-		thread->comm[thread->comm[size - 1] == '\n' ? size - 1 : size < 16 ? size : 15] = '\0';
+	gather_name(tasks, tid, thread->comm);
 	return true;
 }
 
