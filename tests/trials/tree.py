@@ -23,7 +23,7 @@ class Tree:
     def find(self, program):
         for folder in ("bin", "sbin", "libexec/inquest", "libexec"):
             path = os.path.join(self.prefix, folder, program)
-            if os.access(path, os.X_OK):
+            if os.path.isfile(path) and os.access(path, os.X_OK):
                 return path
         return None
 
