@@ -62,7 +62,7 @@ struct collect {
 	struct inq_stopped stopped;
 	struct inq_dying_stopped *registers;
 	int directory, file;             /* the user's own, where the spool is not used */
-	int memory, snapshot_memory, snapshot_smaps, snapshot_pidfd;
+	int memory, snapshot_memory, snapshot_smaps, snapshot_pagemap, snapshot_pidfd;
 	int channel;
 	pid_t worker;
 	uint64_t start_ns;
@@ -258,6 +258,20 @@ static bool publish(struct collect *collect, struct inq_spool_name *name)
 
 /* --- the process ---------------------------------------------------------------------------------- */
 
+/* Kept until the process ends. */
+static void take_xstate(const struct inq_stopped_thread *thread, struct inq_dying_stopped *to)
+{
+	uint8_t area[INQ_XSTATE_MAX], *kept;
+	size_t size = thread->stopped ? inq_stop_xstate(thread->tid, area, sizeof(area)) : 0;
+
+	kept = size ? malloc(size) : NULL;
+	if (!kept)
+		return;
+	memcpy(kept, area, size);
+	to->xstate = kept;
+	to->xstate_size = size;
+}
+
 static bool stop(struct collect *collect)
 {
 	int task = openat(collect->identity.proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -287,6 +301,8 @@ static bool stop(struct collect *collect)
 			.tls = thread->tls,
 			.context = thread->context,
 		};
+		if (strchr(collect->letters, 'y'))
+			take_xstate(thread, &collect->registers[i]);
 		if (thread->tracer && !collect->remark[0])
 			snprintf(collect->remark, sizeof(collect->remark),
 				 "process %u traces this one: its threads were not stopped", thread->tracer);
@@ -327,6 +343,7 @@ static bool adopt_snapshot(struct collect *collect, pid_t child)
 	if (end && strlen(end) > 4 && strtoul(end + 4, NULL, 10) == collect->identity.pid) {
 		collect->snapshot_memory = openat(proc, "mem", O_RDONLY | O_CLOEXEC);
 		collect->snapshot_smaps = openat(proc, "smaps", O_RDONLY | O_CLOEXEC);
+		collect->snapshot_pagemap = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC);
 	}
 	if (proc >= 0)
 		close(proc);
@@ -367,6 +384,7 @@ static bool start_worker(struct collect *collect)
 		.letters = collect->letters,
 		.memory = collect->snapshot_memory,
 		.smaps = collect->snapshot_smaps,
+		.pagemap = collect->snapshot_pagemap,
 		.own_ids = !collect->is_root,
 		.parent = getpid(),
 	};
@@ -524,6 +542,7 @@ int main(int argc, char *argv[])
 		.memory = -1,
 		.snapshot_memory = -1,
 		.snapshot_smaps = -1,
+		.snapshot_pagemap = -1,
 		.snapshot_pidfd = -1,
 		.channel = -1,
 		.start_ns = now_ns(),

@@ -122,8 +122,8 @@ static void let_go(void *user)
 	wait_to_write(release->job);
 }
 
-static enum inq_status dump(const struct inq_worker_job *job, const struct inq_dying_source *source, int *ret_file,
-			    struct inq_error *err)
+static enum inq_status dump(const struct inq_worker_job *job, const struct inq_dump_options *options,
+			    const struct inq_dying_source *source, int *ret_file, struct inq_error *err)
 {
 	struct release release = {.job = job};
 	const struct inq_capture_hooks hooks = {
@@ -132,22 +132,18 @@ static enum inq_status dump(const struct inq_worker_job *job, const struct inq_d
 		.held_since_ns = job->held_since_ns,
 		.remark = job->remark,
 	};
-	struct inq_dump_options options;
 	struct inq_veil_policy policy;
 	struct inq_veil *veil;
-	enum inq_status status =
-		inq_dump_options_parse(job->letters ? job->letters : job->config->dump, &options, err);
+	enum inq_status status = inq_target_open_dying(source, &release.target, err);
 
-	if (status == INQ_OK)
-		status = inq_target_open_dying(source, &release.target, err);
 	if (status != INQ_OK)
 		return status;
-	policy = inq_dump_options_policy(&options);
+	policy = inq_dump_options_policy(options);
 	status = inq_veil_new(release.target, &policy, &veil, err);
 	if (status != INQ_OK)
 		return status;
 	*ret_file = take_file(job);
-	return inq_capture(veil, &options, *ret_file, &hooks, NULL, err);
+	return inq_capture(veil, options, *ret_file, &hooks, NULL, err);
 }
 
 /* No pipe: what it would have told, the collector has gathered. */
@@ -156,8 +152,10 @@ static void use_stopped(const struct inq_worker_job *job, struct inq_dying_sourc
 	source->stopped = job->stopped;
 	source->stopped_count = job->stopped_count;
 	source->record = job->record;
-	if (job->memory >= 0)
+	if (job->memory >= 0) {
 		source->mem_fd = job->memory;
+		source->pagemap_fd = job->pagemap;
+	}
 	if (job->smaps >= 0)
 		source->smaps_fd = job->smaps;
 }
@@ -167,16 +165,22 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	struct inq_gathered acquired;
 	struct inq_error err = {0};
 	struct stat st = {0};
+	struct inq_dump_options options;
+	enum inq_status status;
 	int file = -1;
 
 	INQ_HOLD(worker);
+	status = inq_dump_options_parse(job->letters ? job->letters : job->config->dump, &options, &err);
 	inq_acquire(job->identity, job->args, job->core, &acquired);
+	if (status == INQ_OK)
+		inq_gather_wanted(job->identity->proc, job->identity->files, inq_dump_options_wants(&options),
+				  &acquired);
 	if (job->core < 0)
 		use_stopped(job, &acquired.source);
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);
 	confine(job, &acquired.source);
 	INQ_HOLD(confined);
-	if (dump(job, &acquired.source, &file, &err) != INQ_OK)
+	if (status != INQ_OK || dump(job, &options, &acquired.source, &file, &err) != INQ_OK)
 		fail(job, &err);
 	if (fstat(file, &st))
 		_exit(1);

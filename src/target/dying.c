@@ -465,6 +465,8 @@ static enum inq_status dying_text(struct inq_target *target, enum inq_text_kind 
 		status = cpuinfo_text(dying, ret, ret_size);
 	else if (kind == INQ_TEXT_RELEASE)
 		status = release_text(dying, ret, ret_size);
+	else if (kind == INQ_TEXT_KERNEL)
+		status = inq_dying_kernel_text(dying, ret, ret_size);
 	else if (kind == INQ_TEXT_AUXV) {
 		size_t size;
 		const void *auxv = inq_dying_auxv(dying, &size);
@@ -543,6 +545,7 @@ static void dying_free(struct inq_target *target)
 	free(dying->threads);
 	free(dying->readable);
 	free(dying->pagemap);
+	inq_dying_wanted_done(dying);
 	free(dying->annotation_texts);
 	free(dying->annotations);
 	free(dying->unloaded_texts);
@@ -572,6 +575,10 @@ static const struct inq_target_ops dying_ops = {
 	.link_map = dying_link_map,
 	.unloaded = dying_unloaded,
 	.annotations = dying_annotations,
+	.handles = inq_dying_handles,
+	.token = inq_dying_token,
+	.counters = inq_dying_counters,
+	.xstate = inq_dying_xstate,
 	.extent = inq_dying_extent,
 	.warning = dying_warning,
 	.free = dying_free,
@@ -595,13 +602,14 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 	if (source->stopped)
 		status = inq_dying_stopped_make(dying, err);
 	else
-		status = inq_dying_core_read(source->core_fd, &dying->core, err);
+		status = inq_dying_core_read(source->core_fd, source->wants & INQ_PROC_XSTATE, &dying->core, err);
 	if (status == INQ_OK)
 		status = inq_dying_threads_make(dying, err);
 	if (status != INQ_OK) {
 		dying_free(&dying->target);
 		return status;
 	}
+	inq_dying_thread_facts(dying);
 	if (dying->core.problem[0])
 		inq_dying_warn(dying, "%s", dying->core.problem);
 	if (source->record)

@@ -34,6 +34,7 @@ struct walk {
 	struct inq_dying_core *core;
 	struct inq_buffer thread; /* kept notes of the thread that is being read */
 	bool has_thread;
+	bool xstates; /* are kept */
 	bool no_memory;
 };
 
@@ -227,9 +228,11 @@ static bool read_phdrs(struct walk *walk, const struct header *header, struct ph
 	return true;
 }
 
-static bool note_is_kept(uint32_t type)
+static bool note_is_kept(const struct walk *walk, uint32_t type)
 {
 	switch (type) {
+	case NT_X86_XSTATE:
+		return walk->xstates;
 	case NT_PRSTATUS:
 	case NT_PRFPREG:
 	case NT_PRPSINFO:
@@ -241,8 +244,18 @@ static bool note_is_kept(uint32_t type)
 	case NT_ARM_VFP:
 		return true;
 	default:
-		return false; /* NT_X86_XSTATE among them: its part of a context is letter y's */
+		return false;
 	}
+}
+
+void inq_dying_core_keep_xstate(struct inq_dying_core *core, struct inq_dying_registers *registers, const void *bytes,
+				size_t size)
+{
+	if (!bytes || !size || core->xstates.size + size > INQ_DYING_XSTATES)
+		return;
+	registers->xstate = core->xstates.size;
+	inq_buffer_append(&core->xstates, bytes, size);
+	registers->xstate_size = inq_buffer_ok(&core->xstates) ? size : 0;
 }
 
 static void append_registers(struct walk *walk, const struct inq_core_notes *notes)
@@ -263,6 +276,7 @@ static void append_registers(struct walk *walk, const struct inq_core_notes *not
 	if (!inq_core_thread_context(core->machine, thread, &context, &registers->tls))
 		return;
 	registers->has_context = true;
+	inq_dying_core_keep_xstate(core, registers, thread->xstate.data, thread->xstate.size);
 	core->context_size = context.size;
 	memcpy(registers->raw, context.raw, context.size);
 }
@@ -316,7 +330,7 @@ static bool read_note(struct walk *walk, const Elf64_Nhdr *head, uint64_t left)
 		walk->has_thread = true;
 	}
 	size_t limit = core->threads.size ? THREAD_NOTES_MAX : INQ_DYING_MAX_NOTE;
-	if (!note_is_kept(head->n_type) || walk->thread.size + sizeof(*head) + name + desc > limit)
+	if (!note_is_kept(walk, head->n_type) || walk->thread.size + sizeof(*head) + name + desc > limit)
 		return pipe_take(&walk->pipe, NULL, name + desc);
 
 	size_t before = walk->thread.size;
@@ -359,7 +373,7 @@ static void read_notes(struct walk *walk, const struct phdr *notes)
 	core->notes_lost = left < sizeof(head) ? 0 : left;
 }
 
-enum inq_status inq_dying_core_read(int fd, struct inq_dying_core *ret, struct inq_error *err)
+enum inq_status inq_dying_core_read(int fd, bool xstates, struct inq_dying_core *ret, struct inq_error *err)
 {
 	struct walk *walk = calloc(1, sizeof(*walk));
 	struct header header;
@@ -369,6 +383,7 @@ enum inq_status inq_dying_core_read(int fd, struct inq_dying_core *ret, struct i
 	if (!walk)
 		return inq_fail(err, INQ_NO_MEMORY, "core: out of memory");
 	walk->core = ret;
+	walk->xstates = xstates;
 	walk->pipe.fd = fd;
 	walk->pipe.ended = fd < 0;
 	if (read_header(walk, &header) && read_phdrs(walk, &header, &notes)) {
@@ -389,6 +404,7 @@ void inq_dying_core_done(struct inq_dying_core *core)
 	inq_buffer_done(&core->first);
 	inq_buffer_done(&core->segments);
 	inq_buffer_done(&core->threads);
+	inq_buffer_done(&core->xstates);
 }
 
 size_t inq_dying_core_segment_count(const struct inq_dying_core *core)

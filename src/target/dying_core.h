@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { INQ_DYING_XSTATES = 64 << 20 };
+
 /* A PT_LOAD: one mapping, and how much of it the kernel would dump. */
 struct inq_dying_segment {
 	uint64_t base, size; /* bytes in memory */
@@ -30,6 +32,7 @@ struct inq_dying_registers {
 	bool has_context;
 	uint64_t tls;
 	uint64_t user_us, kernel_us;
+	size_t xstate, xstate_size; /* where in `xstates`; size 0: none kept */
 	uint8_t raw[INQ_CONTEXT_MAX];
 };
 
@@ -39,6 +42,7 @@ struct inq_dying_core {
 	struct inq_buffer
 		segments; /* struct inq_dying_segment[], in the kernel's order: by address */
 	struct inq_buffer threads;  /* struct inq_dying_registers[], the crashed one first */
+	struct inq_buffer xstates;  /* NT_X86_XSTATE of the threads, where they are asked for */
 	uint32_t context_size;      /* bytes valid in each raw */
 	struct inq_buffer
 		first; /* the first thread's notes and the process's, borrowed by `notes` */
@@ -50,13 +54,18 @@ struct inq_dying_core {
 /**
  * Read from the pipe up to the end of the notes.
  *
- * @fd   borrowed, -1 allowed
+ * @fd       borrowed, -1 allowed
+ * @xstates  keep extended registers, at most INQ_DYING_XSTATES bytes of them; the threads after that have none
  * @ret  zeroed; owned by the caller: inq_dying_core_done(), also on failure
  *
  * INQ_NO_MEMORY only; whatever else goes wrong is `problem`, and what came before it is kept.
  */
-enum inq_status inq_dying_core_read(int fd, struct inq_dying_core *ret, struct inq_error *err);
+enum inq_status inq_dying_core_read(int fd, bool xstates, struct inq_dying_core *ret, struct inq_error *err);
 void inq_dying_core_done(struct inq_dying_core *core);
+
+/* Keep a thread's extended registers; nothing happens for none, or past the limit. */
+void inq_dying_core_keep_xstate(struct inq_dying_core *core, struct inq_dying_registers *registers, const void *bytes,
+				size_t size);
 
 size_t inq_dying_core_segment_count(const struct inq_dying_core *core);
 size_t inq_dying_core_thread_count(const struct inq_dying_core *core);

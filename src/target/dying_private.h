@@ -6,9 +6,11 @@
 #include "support/buffer.h"
 #include "target/dying.h"
 #include "target/dying_core.h"
+#include "target/handles.h"
 #include "target/jit.h"
 #include "target/link_map.h"
 #include "target/modules.h"
+#include "target/proc_facts.h"
 #include "target/proc_maps.h"
 
 #include <sys/utsname.h>
@@ -63,6 +65,12 @@ struct inq_dying {
 
 	struct inq_dying_pagemap *pagemap;
 
+	struct inq_dying_once handles_once, token_once, counters_once;
+	struct inq_handle_list handles;
+	struct inq_token_made token;
+	struct inq_counters counters;
+	struct inq_buffer kernel;      /* text of letter k */
+
 	bool has_jit;                  /* the stub's record was read */
 	struct inq_jit jit;
 	struct inq_dying_once told_once;
@@ -92,6 +100,17 @@ enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error
 
 /* dying_extent.c: an operation of the target. */
 uint64_t inq_dying_extent(struct inq_target *target, uint64_t address, uint64_t size, bool *ret_zero);
+
+/* dying_wanted.c: operations of the target, but for the first and the last. */
+void inq_dying_thread_facts(struct inq_dying *dying);
+enum inq_status inq_dying_handles(struct inq_target *target, const struct inq_handle **ret, size_t *ret_count,
+				  struct inq_error *err);
+enum inq_status inq_dying_token(struct inq_target *target, const struct inq_token **ret, struct inq_error *err);
+enum inq_status inq_dying_counters(struct inq_target *target, const struct inq_counters **ret, struct inq_error *err);
+enum inq_status inq_dying_xstate(struct inq_target *target, size_t index, struct inq_xstate *ret,
+				 struct inq_error *err);
+enum inq_status inq_dying_kernel_text(struct inq_dying *dying, const char **ret, size_t *ret_size);
+void inq_dying_wanted_done(struct inq_dying *dying);
 
 /* Whole text of a descriptor, at most `limit` bytes; INQ_ABSENT if it cannot be read. */
 enum inq_status inq_dying_slurp(int fd, size_t limit, struct inq_buffer *ret);

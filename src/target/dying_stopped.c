@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "target/dying_private.h"
+#include "target/xstate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,34 @@ static void add_thread(struct inq_dying *dying, const struct inq_dying_stopped *
 	registers->tls = stopped->tls;
 	registers->has_context = stopped->has_context;
 	memcpy(registers->raw, stopped->context.raw, sizeof(registers->raw));
+	inq_dying_core_keep_xstate(&dying->core, registers, stopped->xstate, stopped->xstate_size);
+}
+
+/* The crashed thread's extended registers lie in its signal frame: an XSAVE area whose software bytes, at 464, say
+ * how long it is and what is enabled (struct _fpx_sw_bytes in the kernel's sigcontext.h). */
+static void take_frame_xstate(struct inq_dying *dying, struct inq_dying_registers *registers)
+{
+	const uint32_t magic = 0x46505853;
+	struct {
+		uint32_t magic, extended_size;
+		uint64_t features;
+		uint32_t size, padding;
+	} software;
+	uint64_t at = dying->jit.fp_address;
+	uint8_t *area;
+
+	registers->xstate_size = 0;
+	if (!at || !(dying->source.wants & INQ_PROC_XSTATE) ||
+	    inq_target_read_all(&dying->target, at + INQ_XSTATE_XCR0, &software, sizeof(software), NULL) != INQ_OK ||
+	    software.magic != magic || software.size > INQ_XSTATE_MAX)
+		return;
+	area = calloc(1, INQ_XSTATE_MAX);
+	if (area && software.size > INQ_XSTATE_XCR0 + sizeof(software.features) &&
+	    inq_target_read_all(&dying->target, at, area, software.size, NULL) == INQ_OK) {
+		memcpy(area + INQ_XSTATE_XCR0, &software.features, sizeof(software.features));
+		inq_dying_core_keep_xstate(&dying->core, registers, area, software.size);
+	}
+	free(area);
 }
 
 /* The thread that the record names, if it is one of those that were stopped; 0 if not. */
@@ -80,6 +109,7 @@ void inq_dying_record_read(struct inq_dying *dying)
 		first->has_context = true;
 		memcpy(first->raw, dying->jit.context.raw, sizeof(first->raw));
 		dying->threads[0].has_context = true;
+		take_frame_xstate(dying, first);
 	}
 }
 

@@ -217,4 +217,5 @@ void inq_gathered_done(struct inq_gathered *gathered)
 	for (size_t i = 0; i < INQ_DYING_TEXT_COUNT; i++)
 		inq_buffer_done(&gathered->texts[i]);
 	free(gathered->threads);
+	inq_gathered_wanted_done(gathered);
 }

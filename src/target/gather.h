@@ -23,6 +23,8 @@ struct inq_gathered {
 	struct inq_dying_thread *threads;
 	struct utsname kernel;
 	char executable[4097];
+	struct inq_proc_file *wanted; /* what inq_gather_wanted() read, sorted */
+	size_t wanted_count;
 };
 
 /**
@@ -36,6 +38,18 @@ void inq_gather(int process, int files, struct inq_gathered *ret);
 
 /* The same without the list of threads, which the caller has from stopping them (target/stop.h). */
 void inq_gather_but_threads(int process, int files, struct inq_gathered *ret);
+
+/**
+ * Read what letters ask for beyond the plain dump, into the source's `files` and `wants`.
+ *
+ * @wants  enum inq_proc_want
+ * @ret    of inq_gather(); once
+ *
+ * Limits: 65,536 descriptors, 16 MiB of a table of sockets, 128 MiB in all; what is beyond is missing. Never waits
+ * for a server of a file system (AT_STATX_DONT_SYNC).
+ */
+void inq_gather_wanted(int process, int files, uint32_t wants, struct inq_gathered *ret);
+void inq_gathered_wanted_done(struct inq_gathered *gathered); /* part of inq_gathered_done() */
 
 /* Closes and frees all that it holds. */
 void inq_gathered_done(struct inq_gathered *gathered);

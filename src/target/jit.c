@@ -106,6 +106,7 @@ static enum inq_status read_context(struct inq_target *target, struct inq_jit *j
 	status = inq_target_read_all(target, at, &machine, sizeof(machine), err);
 	if (status)
 		return inq_prepend(err, status, "context record");
+	jit->fp_address = (uint64_t)machine.fpregs;
 	has_fp = machine.fpregs &&
 		 inq_target_read_all(target, (uint64_t)machine.fpregs, fp, sizeof(fp), NULL) == INQ_OK;
 	if (!inq_context_from_mcontext(INQ_MACHINE_AMD64, &machine, sizeof(machine), has_fp ? fp : NULL,

@@ -19,6 +19,7 @@ struct inq_jit {
 	struct inq_record record;
 	struct inq_exception exception; /* made of the siginfo */
 	struct inq_context context;     /* made of the ucontext */
+	uint64_t fp_address;            /* of its XSAVE or FXSAVE area, 0 none */
 };
 
 /**

@@ -140,8 +140,11 @@ static bool use_copy(struct inq_live *live)
 	}
 	close(source->mem_fd);
 	close(source->smaps_fd);
+	close(source->pagemap_fd);
 	source->mem_fd = memory;
 	source->smaps_fd = smaps;
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)live->copy.pid);
+	source->pagemap_fd = open(path, O_RDONLY | O_CLOEXEC);
 	return true;
 }
 
@@ -179,6 +182,11 @@ static enum inq_status gather(struct inq_live *live, const struct inq_live_optio
 	status = take_threads(live, err);
 	if (status == INQ_OK && options->copy)
 		make_copy(live);
+	if (status == INQ_OK)
+		inq_gather_wanted(live->process, live->files,
+				  INQ_PROC_HANDLES | INQ_PROC_THREADS | INQ_PROC_TOKEN | INQ_PROC_COUNTERS |
+					  INQ_PROC_FLAGS,
+				  &live->gathered);
 	return status;
 }
 
@@ -212,7 +220,8 @@ enum inq_status inq_live_open(uint32_t pid, const struct inq_live_options *optio
 	*live = (struct inq_live){.pid = pid, .process = -1, .files = -1, .memory = -1};
 	options = options ? options : &plain;
 	live->gathered.source = (struct inq_dying_source){
-		.core_fd = -1, .mem_fd = -1, .smaps_fd = -1, .cpuinfo_fd = -1, .os_release_fd = -1};
+		.core_fd = -1, .mem_fd = -1, .smaps_fd = -1, .cpuinfo_fd = -1, .os_release_fd = -1,
+		.pagemap_fd = -1};
 	status = open_process(live, err);
 	if (status == INQ_OK)
 		status = stop(live, options->deadline_ms, err);

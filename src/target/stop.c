@@ -245,6 +245,15 @@ bool inq_stop_registers(uint32_t tid, struct inq_context *ret, uint64_t *ret_tls
 					 has_fp ? fp_vector.iov_len : 0, ret, ret_tls);
 }
 
+size_t inq_stop_xstate(uint32_t tid, void *to, size_t capacity)
+{
+	struct iovec vector = {to, capacity};
+
+	if (ptrace(PTRACE_GETREGSET, tid, (void *)(long)NT_X86_XSTATE, &vector) < 0)
+		return 0;
+	return vector.iov_len;
+}
+
 static void take(struct inq_stopped *stopped, int task_fd)
 {
 	for (size_t i = 0; i < stopped->count; i++) {

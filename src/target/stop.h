@@ -69,4 +69,8 @@ void inq_stop_done(struct inq_stopped *stopped);
 /* The registers of one stopped thread; false if it is gone. */
 bool inq_stop_registers(uint32_t tid, struct inq_context *ret, uint64_t *ret_tls);
 
+
+/* Its extended registers as NT_X86_XSTATE has them, at most `capacity` bytes; 0 if there are none. */
+size_t inq_stop_xstate(uint32_t tid, void *to, size_t capacity);
+
 #endif
