@@ -2,10 +2,10 @@
 /*
  * crashme MODE: die in one well-known way.
  *
- * The trials run each row of the table below under the kernel and compare what debuggers see. So every
- * function on a crashing stack keeps its frame: FRAME stops inlining, and `after++` behind each call stops the
- * compiler from making it a jump. The program is built several times with other flags (Makemodule.am):
- * -O2 without frame pointers, static, static-pie, non-PIE, stripped.
+ * The trials run each row of the table below under the kernel and compare what debuggers see. So
+ * every function on a crashing stack keeps its frame: FRAME stops inlining, and `after++` behind
+ * each call stops the compiler from making it a jump. The program is built several times with other
+ * flags (Makemodule.am): -O2 without frame pointers, static, static-pie, non-PIE, stripped.
  */
 #include <assert.h>
 #include <dlfcn.h>
@@ -174,7 +174,7 @@ static void mode_assert(void)
 
 static void mode_double_free(void)
 {
-	char *block = malloc(2000);    /* above the thread cache: the heap itself finds it */
+	char *block = malloc(2000); /* above the thread cache: the heap itself finds it */
 	char *fence = malloc(2000);
 	char *volatile again = block;
 
@@ -194,7 +194,7 @@ FRAME void scribble(volatile char *where, size_t n)
 
 static void mode_heap_smash(void)
 {
-	/* The size that the heap keeps in front of the second block is the first block's next word. */
+	/* The size that the heap keeps of the second block is the word after the first. */
 	char *volatile first = malloc(2000);
 	char *volatile second = malloc(2000);
 
@@ -211,7 +211,8 @@ static void mode_raise(void)
 
 static void mode_vdso(void)
 {
-	/* The C library hands the pointer to the vdso unread, so the fault is in the kernel's own image. */
+	/* The C library hands the pointer to the vdso unread, so the fault is in the kernel's own
+	 * image. */
 	struct timespec *volatile bad = (struct timespec *)16;
 
 	clock_gettime(CLOCK_MONOTONIC, bad);
@@ -266,7 +267,7 @@ FRAME void interrupted_here(void)
 
 static void mode_in_handler(void)
 {
-	struct sigaction action = { .sa_handler = crash_in_handler };
+	struct sigaction action = {.sa_handler = crash_in_handler};
 
 	sigaction(SIGUSR1, &action, NULL);
 	interrupted_here();
@@ -275,17 +276,19 @@ static void mode_in_handler(void)
 
 static void mode_in_handler_altstack(void)
 {
-	struct sigaction action = { .sa_handler = crash_in_handler, .sa_flags = SA_ONSTACK };
-	stack_t stack = { .ss_size = 65536 };
+	struct sigaction action = {.sa_handler = crash_in_handler, .sa_flags = SA_ONSTACK};
+	stack_t stack = {.ss_size = 65536};
 
-	stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack.ss_sp = mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
 	sigaltstack(&stack, NULL);
 	sigaction(SIGUSR1, &action, NULL);
 	interrupted_here();
 	after++;
 }
 
-/* The handler interrupts at an instruction that no call led to, so its frame must not be looked up at pc - 1. */
+/* The handler interrupts at an instruction that no call led to, so its frame must not be looked up
+ * at pc - 1. */
 FRAME void interrupted_by_fault(void)
 {
 	after += *(volatile int *)nothing;
@@ -294,7 +297,8 @@ FRAME void interrupted_by_fault(void)
 
 static void mode_handler_of_fault(void)
 {
-	struct sigaction action = { .sa_handler = crash_in_handler, .sa_flags = SA_RESETHAND | SA_NODEFER };
+	struct sigaction action = {.sa_handler = crash_in_handler,
+				   .sa_flags = SA_RESETHAND | SA_NODEFER};
 
 	sigaction(SIGSEGV, &action, NULL);
 	interrupted_by_fault();
@@ -311,7 +315,7 @@ static int compare_and_crash(const void *a, const void *b)
 
 static void mode_in_qsort(void)
 {
-	int numbers[] = { 5, 1, 4, 2, 3, 9, 8 };
+	int numbers[] = {5, 1, 4, 2, 3, 9, 8};
 
 	qsort(numbers, sizeof(numbers) / sizeof(*numbers), sizeof(*numbers), compare_and_crash);
 	after++;
@@ -329,8 +333,10 @@ static void mode_rsp_wild(void)
 
 static void mode_jit(void)
 {
-	/* push rbp; mov rbp, rsp; mov eax, [0]; no CFI, no symbol, no file: the frame pointer is all there is */
-	static const unsigned char code[] = { 0x55, 0x48, 0x89, 0xe5, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0x5d, 0xc3 };
+	/* push rbp; mov rbp, rsp; mov eax, [0]; no CFI, no symbol, no file: the frame pointer is
+	 * all there is */
+	static const unsigned char code[] = {0x55, 0x48, 0x89, 0xe5, 0x8b, 0x04, 0x25,
+					     0,	   0,	 0,    0,    0x5d, 0xc3};
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
@@ -391,16 +397,18 @@ static void mode_deleted(void)
 
 static void mode_escapes(void)
 {
-	/* A terminal title, a clipboard write, an 8-bit CSI, a right-to-left override and broken UTF-8. */
+	/* A terminal title, a clipboard write, an 8-bit CSI, a right-to-left override and broken
+	 * UTF-8. */
 	prctl(PR_SET_NAME, "\033]0;own\a\n%n\x9b");
 	set_vma_name("\033]52;c;AAAA\a");
 	read_null_below(1);
 }
 
 /*
- * Each canary lies where no dump may look; the addresses are on the stack and in registers, so that a
- * collector that follows pointers is led to them. The canaries are given in the environment, so that they
- * are in no image: this program turns hex into bytes only in the place where the secret is to lie.
+ * Each canary lies where no dump may look; the addresses are on the stack and in registers, so that
+ * a collector that follows pointers is led to them. The canaries are given in the environment, so
+ * that they are in no image: this program turns hex into bytes only in the place where the secret
+ * is to lie.
  */
 static void plant(char *where, const char *variable)
 {
@@ -450,18 +458,22 @@ static void mode_secrets(void)
 		secret_page("CANARY_NONE", 0, PROT_NONE),
 		secret_memfd("CANARY_MEMFD"),
 	};
-	char *volatile plain = secret_page("CANARY_PLAIN", 0, PROT_READ | PROT_WRITE); /* the control: may be dumped */
+	/* the control: may be dumped */
+	char *volatile plain = secret_page("CANARY_PLAIN", 0, PROT_READ | PROT_WRITE);
 	register char *a __asm__("r12") = pointers[0];
 	register char *b __asm__("r13") = pointers[1];
 	register char *c __asm__("r14") = pointers[2];
 	register char *d __asm__("r15") = pointers[3];
 
 	__asm__ volatile("push %0; push %1; push %2; push %3; movl (0), %%eax"
-			 : : "r"(a), "r"(b), "r"(c), "r"(d), "m"(plain) : "rax", "memory");
+			 :
+			 : "r"(a), "r"(b), "r"(c), "r"(d), "m"(plain)
+			 : "rax", "memory");
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct mode modes[] = {
 	{ "null-read",		mode_null_read,		"read address 0 below four frames" },
 	{ "null-write",		mode_null_write,	"write address 0x18" },
@@ -497,6 +509,7 @@ static const struct mode modes[] = {
 	IDENTITY_MODES
 	{ NULL, NULL, NULL }
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {
@@ -504,7 +517,8 @@ int main(int argc, char **argv)
 		for (const struct mode *mode = modes; mode->name; mode++)
 			if (!strcmp(argv[1], mode->name)) {
 				mode->run();
-				fprintf(stderr, "crashme: '%s' returned, it should have died\n", argv[1]);
+				fprintf(stderr, "crashme: '%s' returned, it should have died\n",
+					argv[1]);
 				return 4;
 			}
 	for (const struct mode *mode = modes; mode->name; mode++)

@@ -13,10 +13,10 @@
 #include "crashme.h"
 
 #ifndef PR_SET_VMA
-#define PR_SET_VMA		0x53564d41
+#define PR_SET_VMA 0x53564d41
 #endif
 #ifndef PR_SET_VMA_ANON_NAME
-#define PR_SET_VMA_ANON_NAME	0
+#define PR_SET_VMA_ANON_NAME 0
 #endif
 
 enum { NOBODY = 65534 };
@@ -82,7 +82,8 @@ void mode_many_maps(void)
 {
 	/* Neighbours with unlike protections stay mappings of their own. */
 	enum { PAGES = 60000 };
-	char *area = mmap(NULL, PAGES * 4096ul, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *area = mmap(NULL, PAGES * 4096ul, PROT_READ,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (area == MAP_FAILED)
 		abort();
@@ -106,8 +107,8 @@ static unsigned long number_from(const char *variable)
 }
 
 /*
- * For the benchmark: small pages, since they are what costs. The moment of the crash goes to standard output
- * as the monotonic clock's nanoseconds, so that the parent need not guess it.
+ * For the benchmark: small pages, since they are what costs. The moment of the crash goes to
+ * standard output as the monotonic clock's nanoseconds, so that the parent need not guess it.
  */
 void mode_touch(void)
 {
@@ -118,7 +119,8 @@ void mode_touch(void)
 	pthread_t thread;
 
 	if (bytes) {
-		char *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *area = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				  -1, 0);
 
 		if (area == MAP_FAILED)
 			abort();

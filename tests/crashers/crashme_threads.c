@@ -140,7 +140,7 @@ static void *park(void *unused)
 
 static void *crash_slowly(void *unused)
 {
-	usleep(300000);    /* the others are on their way to pause(); where they are then does not matter */
+	usleep(300000); /* the others are on their way to pause() */
 	read_null_below(2);
 	after++;
 	return unused;

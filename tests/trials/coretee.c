@@ -2,11 +2,12 @@
 /*
  * coretee PID ARGS...: let the kernel's own core and our dump come from one and the same crash.
  *
- * The trials put it into core_pattern in the helper's place. It passes the core on to `helper`, which lies in
- * its own folder and gets ARGS, the pidfd on fd 3 and closed fds 1 and 2 as from the kernel, and keeps the whole
- * core as core.PID beside it, sparse. The helper closes its pipe when it has enough; the crashed process stays
- * until the last byte is here, so that both see the same memory. Last comes status.PID: the helper's wait
- * status and its peak memory in KiB; it is also the tee's sign that all is written.
+ * The trials put it into core_pattern in the helper's place. It passes the core on to `helper`,
+ * which lies in its own folder and gets ARGS, the pidfd on fd 3 and closed fds 1 and 2 as from the
+ * kernel, and keeps the whole core as core.PID beside it, sparse. The helper closes its pipe when
+ * it has enough; the crashed process stays until the last byte is here, so that both see the same
+ * memory. Last comes status.PID: the helper's wait status and its peak memory in KiB; it is also
+ * the tee's sign that all is written.
  */
 #include "config.h"
 
@@ -89,17 +90,18 @@ static pid_t start_helper(const char *path, char **argv, const int *feed)
 	signal(SIGPIPE, SIG_DFL);
 	close(STDOUT_FILENO);
 	close(STDERR_FILENO);
-	execve(path, argv, (char *[]){ NULL });
+	execve(path, argv, (char *[]){NULL});
 	_exit(127);
 }
 
 int main(int argc, char **argv)
 {
 	static char chunk[CHUNK];
-	char folder[4096], helper[4200], core_path[4200], status_path[4200], temporary[4300], word[64];
+	char folder[4096], helper[4200], core_path[4200], status_path[4200], temporary[4300],
+		word[64];
 	const char *slash = argc >= 2 ? strrchr(argv[0], '/') : NULL;
 	int feed[2], core, fd, status = -1, alive = 1;
-	struct rusage usage = { 0 };
+	struct rusage usage = {0};
 	ssize_t n;
 	pid_t pid;
 
