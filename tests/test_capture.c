@@ -236,9 +236,9 @@ Test(capture, writes_system_and_process)
 	cr_assert_eq(system.architecture, MD_ARCH_AMD64);
 	cr_assert_eq(system.platform, MD_PLATFORM_LINUX);
 	cr_assert_eq(system.processors, 255, "300 do not fit");
-	memcpy(&misc, at(stream(MD_STREAM_MISC_INFO).rva, MD_MISC_INFO_SIZE_2),
-	       MD_MISC_INFO_SIZE_2);
-	cr_assert_eq(misc.size, MD_MISC_INFO_SIZE_2);
+	memcpy(&misc, at(stream(MD_STREAM_MISC_INFO).rva, MD_MISC_INFO_SIZE_5),
+	       MD_MISC_INFO_SIZE_5);
+	cr_assert_eq(misc.size, MD_MISC_INFO_SIZE_5);
 	cr_assert_eq(misc.process_id, 4711);
 	cr_assert_eq(misc.process_create_time, 77);
 	cr_assert_eq(misc.process_user_time, 3);
@@ -351,7 +351,7 @@ Test(capture, describes_the_whole_address_space_with_F)
 Test(capture, lets_the_process_go_before_a_byte_is_written)
 {
 	struct witness witness = {.size_then = -1};
-	struct inq_capture_hooks hooks = {released, &witness, now_ns() - 5000000, NULL};
+	struct inq_capture_hooks hooks = {released, &witness, now_ns() - 5000000, NULL, NULL};
 
 	capture(&hooks);
 	cr_assert_eq(witness.calls, 1);
@@ -378,7 +378,7 @@ static void large_stacks(size_t count)
 Test(capture, writes_large_memory_while_the_process_waits)
 {
 	struct witness witness = {0};
-	struct inq_capture_hooks hooks = {released, &witness, now_ns(), NULL};
+	struct inq_capture_hooks hooks = {released, &witness, now_ns(), NULL, NULL};
 
 	large_stacks(6);
 	capture(&hooks);
@@ -415,7 +415,7 @@ Test(capture, tells_whoever_opens_the_dump_how_long_the_process_was_held)
 Test(capture, lets_the_process_go_when_the_disk_is_full)
 {
 	struct witness witness = {0};
-	struct inq_capture_hooks hooks = {released, &witness, 0, NULL};
+	struct inq_capture_hooks hooks = {released, &witness, 0, NULL, NULL};
 	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
 
 	cr_assert_geq(full, 0);
@@ -428,7 +428,7 @@ Test(capture, lets_the_process_go_when_the_disk_is_full)
 Test(capture, leaves_no_signature_when_a_write_fails)
 {
 	struct witness witness = {0};
-	struct inq_capture_hooks hooks = {released, &witness, 0, NULL};
+	struct inq_capture_hooks hooks = {released, &witness, 0, NULL, NULL};
 
 	large_stacks(6);
 	close(fd);
@@ -524,7 +524,7 @@ Test(capture, of_a_target_that_knows_nothing_is_a_dump)
 Test(capture, refuses_a_veil_that_shows_more_than_the_letters_allow)
 {
 	struct witness witness = {0};
-	struct inq_capture_hooks hooks = {released, &witness, 0, NULL};
+	struct inq_capture_hooks hooks = {released, &witness, 0, NULL, NULL};
 
 	options.letters = INQ_DUMP_r;
 	cr_assert_eq(inq_capture(veil, &options, fd, &hooks, &report, &err), INQ_USAGE);

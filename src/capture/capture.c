@@ -58,6 +58,25 @@ static void read_dynamic(struct inq_run *run)
 	inq_buffer_append(&run->dynamic, entries, count * sizeof(entries[0]));
 }
 
+/* A dump's list has the unloaded ones in it. */
+static void take_loaded(struct inq_run *run, const struct inq_module *modules, size_t count)
+{
+	size_t unloaded = 0;
+
+	for (size_t i = 0; i < count; i++)
+		unloaded += modules[i].unloaded;
+	run->modules = modules;
+	run->module_count = count;
+	if (!unloaded)
+		return;
+	run->module_count = 0;
+	run->modules = run->loaded = calloc(count, sizeof(*run->loaded));
+	for (size_t i = 0; run->loaded && i < count; i++) {
+		if (!modules[i].unloaded)
+			run->loaded[run->module_count++] = modules[i];
+	}
+}
+
 /* Everything for which the process must still be there. What cannot be had is missing in its
  * stream, later. */
 static enum inq_status gather(struct inq_run *run, struct inq_error *err)
@@ -67,10 +86,8 @@ static enum inq_status gather(struct inq_run *run, struct inq_error *err)
 	enum inq_status status;
 
 	inq_target_threads(run->target, &run->threads, &run->thread_count, NULL);
-	if (inq_target_modules(run->target, &modules, &module_count, NULL) == INQ_OK) {
-		run->modules = modules;
-		run->module_count = module_count;
-	}
+	if (inq_target_modules(run->target, &modules, &module_count, NULL) == INQ_OK)
+		take_loaded(run, modules, module_count);
 	if (inq_target_link_map(run->target, &run->links, NULL) == INQ_OK)
 		read_dynamic(run);
 	status = inq_plan_make(run->target, run->options, &run->plan, err);
@@ -160,6 +177,7 @@ static void done(struct inq_run *run)
 	inq_buffer_done(&run->dynamic);
 	inq_buffer_done(&run->comment);
 	free(run->contexts);
+	free(run->loaded);
 	free(run->arena);
 }
 

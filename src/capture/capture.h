@@ -37,6 +37,7 @@ struct inq_capture_hooks {
 	void *user;
 	uint64_t held_since_ns; /* CLOCK_MONOTONIC when the process began to wait; 0 unknown */
 	const char *remark;     /* the caller's own words for the comment (UTF-8), or NULL */
+	const char *comment;    /* the user's, of /c (UTF-8), or NULL: first in CommentStreamW, and alone in A */
 };
 
 /* What came of it, for a log. */

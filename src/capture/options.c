@@ -25,23 +25,23 @@ static const char leaks[] = "it brings memory that 'r' cannot filter";
  * help     one line, for --help, completion and refusals
  */
 static const struct inq_dump_option table[] = {
-	{'a', INQ_DUMP_a, EVERYTHING, INQ_DUMP_A, twice, false,
+	{'a', INQ_DUMP_a, EVERYTHING, INQ_DUMP_A, twice, true,
 	 "everything (fFhut); unreadable memory is an error"},
-	{'A', INQ_DUMP_A, EVERYTHING, 0, NULL, false, "everything, as far as it can be read"},
+	{'A', INQ_DUMP_A, EVERYTHING, 0, NULL, true, "everything, as far as it can be read"},
 	{'c', INQ_DUMP_c, 0, 0, NULL, true, "code sections of modules"},
 	{'d', INQ_DUMP_d, 0, 0, NULL, true, "data sections of modules"},
 	{'f', INQ_DUMP_f, 0, 0, NULL, true, "full memory"},
 	{'F', INQ_DUMP_F, 0, 0, NULL, true, "the whole address space described"},
-	{'h', INQ_DUMP_h, 0, 0, NULL, false, "file descriptors"},
+	{'h', INQ_DUMP_h, 0, 0, NULL, true, "file descriptors"},
 	{'i', INQ_DUMP_i, 0, 0, NULL, true, "memory that stacks and registers point at"},
-	{'k', INQ_DUMP_k, 0, 0, NULL, false, "a second dump, of the kernel's side of the threads"},
+	{'k', INQ_DUMP_k, 0, 0, NULL, true, "a second dump, of the kernel's side of the threads"},
 	{'p', INQ_DUMP_p, 0, 0, NULL, true, "process and thread blocks"},
 	{'r', INQ_DUMP_r, 0, UNFILTERED, leaks, false, "filter stack and store memory"},
 	{'R', INQ_DUMP_R, 0, 0, NULL, false, "filter folders out of names of files"},
-	{'t', INQ_DUMP_t, 0, 0, NULL, false, "times of threads"},
-	{'u', INQ_DUMP_u, 0, 0, NULL, false, "unloaded modules"},
+	{'t', INQ_DUMP_t, 0, 0, NULL, true, "times of threads"},
+	{'u', INQ_DUMP_u, 0, 0, NULL, true, "unloaded modules"},
 	{'w', INQ_DUMP_w, 0, 0, NULL, true, "private pages that can be written"},
-	{'y', INQ_DUMP_y, 0, 0, NULL, false, "AVX registers"},
+	{'y', INQ_DUMP_y, 0, 0, NULL, true, "AVX registers"},
 };
 
 enum { COUNT = sizeof(table) / sizeof(table[0]) };
@@ -154,7 +154,7 @@ uint32_t inq_dump_options_wants(const struct inq_dump_options *options)
 	} rows[] = {
 		{INQ_DUMP_h, INQ_PROC_HANDLES},
 		{INQ_DUMP_t, INQ_PROC_THREADS},
-		{INQ_DUMP_p, INQ_PROC_TOKEN},
+		{INQ_DUMP_h | INQ_DUMP_p, INQ_PROC_TOKEN},
 		{INQ_DUMP_F, INQ_PROC_COUNTERS},
 		{INQ_DUMP_k, INQ_PROC_KERNEL},
 		{INQ_DUMP_y, INQ_PROC_XSTATE},

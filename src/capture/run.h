@@ -39,7 +39,8 @@ struct inq_run {
 	const struct inq_thread *threads;
 	size_t thread_count;
 	inq_piece *contexts;     /* of each thread */
-	const struct inq_module *modules;
+	const struct inq_module *modules; /* loaded ones */
+	struct inq_module *loaded;        /* owned, where the target's list has others too */
 	size_t module_count;
 	const struct inq_link_map *links;
 	struct inq_buffer dynamic; /* the program's dynamic section, read while it waited */
@@ -112,6 +113,13 @@ INQ_STREAM_WRITER(inq_write_memory);
 INQ_STREAM_WRITER(inq_write_memory_info);
 INQ_STREAM_WRITER(inq_write_text);
 INQ_STREAM_WRITER(inq_write_dso_debug);
+INQ_STREAM_WRITER(inq_write_handles);
+INQ_STREAM_WRITER(inq_write_thread_infos);
+INQ_STREAM_WRITER(inq_write_unloaded);
+INQ_STREAM_WRITER(inq_write_system_memory);
+INQ_STREAM_WRITER(inq_write_vm_counters);
+INQ_STREAM_WRITER(inq_write_token);
+INQ_STREAM_WRITER(inq_write_comment_a);
 INQ_STREAM_WRITER(inq_write_comment);
 INQ_STREAM_WRITER(inq_write_inquest);
 

@@ -3,9 +3,13 @@
 #include "config.h"
 
 #include "capture/run.h"
+#include "support/text.h"
+#include "target/xstate.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { FXSAVE_IN_CONTEXT = 0x100 };
 
 static uint32_t platform_of(enum inq_os os)
 {
@@ -73,10 +77,48 @@ static uint32_t cpuinfo_mhz(struct inq_run *run)
 	return mhz;
 }
 
+/* Where the features lie in the contexts, from the start of the CONTEXT on. All threads have the same. */
+static void put_xstate(struct inq_run *run, struct md_xstate *to)
+{
+	struct inq_xstate xstate;
+	size_t index = 0;
+
+	while (index < run->thread_count && inq_target_xstate(run->target, index, &xstate, NULL) != INQ_OK)
+		index++;
+	if (index == run->thread_count)
+		return;
+	to->size = sizeof(*to);
+	to->context_size = (uint32_t)(INQ_XSTATE_AREA + xstate.size - INQ_XSTATE_LEGACY);
+	to->features = xstate.enabled;
+	for (int i = 0; i < INQ_XSTATE_FEATURES; i++) {
+		if (!xstate.features[i].size)
+			continue;
+		to->feature[i].size = xstate.features[i].size;
+		to->feature[i].offset = i < 2 ? FXSAVE_IN_CONTEXT + xstate.features[i].offset
+					      : INQ_XSTATE_AREA + xstate.features[i].offset - INQ_XSTATE_LEGACY;
+	}
+}
+
+static void put_build_string(struct inq_run *run, struct md_misc_info *info)
+{
+	const struct inq_system *system;
+	struct inq_buffer text = {0};
+	size_t room = sizeof(info->build_string) - sizeof(info->build_string[0]);
+
+	if (inq_target_system(run->target, &system, NULL) != INQ_OK || !system->version[0])
+		return;
+	inq_text_to_utf16(&text, system->version, strlen(system->version));
+	if (inq_buffer_ok(&text)) {
+		memcpy(info->build_string, text.data, text.size < room ? text.size : room);
+		info->flags |= MD_MISC_BUILD_STRING;
+	}
+	inq_buffer_done(&text);
+}
+
 INQ_STREAM_WRITER(inq_write_misc)
 {
 	const struct inq_process *process;
-	struct md_misc_info info = {.size = MD_MISC_INFO_SIZE_2};
+	struct md_misc_info info = {.size = MD_MISC_INFO_SIZE_5};
 	enum inq_status status = inq_target_process(run->target, &process, err);
 	uint32_t mhz;
 
@@ -97,6 +139,9 @@ INQ_STREAM_WRITER(inq_write_misc)
 		info.processor_max_mhz = mhz;
 		info.processor_current_mhz = mhz;
 	}
+	put_build_string(run, &info);
+	if (run->options->letters & INQ_DUMP_y)
+		put_xstate(run, &info.xstate);
 	inq_writer_stream_copy(run->writer, type, &info, info.size);
 	return INQ_OK;
 }

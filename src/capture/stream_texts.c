@@ -30,12 +30,18 @@ static void say_warnings(struct inq_run *run)
 		inq_run_say(run, true, "%s", text);
 }
 
-INQ_STREAM_WRITER(inq_write_comment)
+INQ_STREAM_WRITER(inq_write_comment_a)
 {
-	struct inq_buffer text = {0};
-
 	(void)argument;
 	(void)err;
+	if (!run->hooks->comment)
+		return INQ_ABSENT;
+	inq_writer_stream_copy(run->writer, type, run->hooks->comment, strlen(run->hooks->comment) + 1);
+	return INQ_OK;
+}
+
+static void say_what_is_cut(struct inq_run *run)
+{
 	if (run->plan.cut_stacks)
 		inq_run_say(run, false,
 			    "stacks of %zu threads are longer than is kept: the innermost %d KiB "
@@ -48,13 +54,30 @@ INQ_STREAM_WRITER(inq_write_comment)
 			    "%zu threads have no stack here: their stack pointers lead nowhere",
 			    run->plan.empty_stacks);
 	if (run->missing)
-		inq_run_say(run, true, "%llu bytes of memory could not be read",
-			    (unsigned long long)run->missing);
+		inq_run_say(run, true, "%llu bytes of memory could not be read, the first at 0x%llx",
+			    (unsigned long long)run->missing, (unsigned long long)run->first_missing);
+	if (run->plan.cut_pointers)
+		inq_run_say(run, false,
+			    "stacks of %zu threads were searched for pointers only in their innermost %d KiB",
+			    run->plan.cut_pointers, INQ_PLAN_NEAR_SCAN >> 10);
+}
+
+INQ_STREAM_WRITER(inq_write_comment)
+{
+	struct inq_buffer text = {0};
+
+	(void)argument;
+	(void)err;
+	if (run->hooks->comment)
+		inq_text_to_utf16(&text, run->hooks->comment, strlen(run->hooks->comment));
+	say_what_is_cut(run);
 	say_warnings(run);
 	if (run->hooks->remark)
 		inq_run_say(run, false, "%s", run->hooks->remark);
-	if (run->comment.size == 0)
+	if (run->comment.size == 0 && !run->hooks->comment)
 		return INQ_ABSENT;
+	if (run->comment.size && run->hooks->comment)
+		inq_text_to_utf16(&text, "\n", 1);
 	inq_text_to_utf16(&text, (const char *)run->comment.data, run->comment.size);
 	inq_buffer_extend(&text, sizeof(uint16_t));
 	inq_writer_stream(run->writer, type, inq_writer_add(run->writer, &text, 8));

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "capture/run.h"
+#include "target/xstate.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -27,6 +28,21 @@ static void no_registers(struct inq_run *run, struct inq_context *ret)
 		((struct md_context_x86 *)ret->raw)->context_flags = MD_CONTEXT_X86;
 }
 
+/* A CONTEXT with its XSTATE part, where the thread has one. */
+static inq_piece add_extended(struct inq_run *run, size_t index, const struct inq_context *context)
+{
+	struct inq_buffer bytes = {0};
+	struct inq_xstate xstate;
+
+	inq_buffer_append(&bytes, context->raw, context->size);
+	if (context->machine == INQ_MACHINE_AMD64 && context->size == INQ_XSTATE_CONTEXT_EX &&
+	    inq_target_xstate(run->target, index, &xstate, NULL) == INQ_OK && inq_buffer_ok(&bytes)) {
+		((struct md_context_amd64 *)(void *)bytes.data)->context_flags |= MD_CONTEXT_X86_XSTATE;
+		inq_xstate_to_windows(&xstate, &bytes);
+	}
+	return inq_writer_add(run->writer, &bytes, 16);
+}
+
 static inq_piece add_context(struct inq_run *run, size_t index)
 {
 	struct inq_context context = {0};
@@ -35,6 +51,8 @@ static inq_piece add_context(struct inq_run *run, size_t index)
 		no_registers(run, &context);
 	if (context.size == 0)
 		return INQ_NO_PIECE;
+	if (run->options->letters & INQ_DUMP_y)
+		return add_extended(run, index, &context);
 	return inq_writer_add_copy(run->writer, context.raw, context.size, 16);
 }
 

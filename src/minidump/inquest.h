@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * The stream that inquest adds to the format: how a dump came about.
+ * What inquest adds to the format: the stream that says how a dump came about, the kernel's side of
+ * the threads, what Linux knows of a descriptor, and of whom a process is.
  *
  * Nothing that another reader needs is in it. A reader takes the first `size` bytes that it knows;
  * later versions only append. Definitions only; usable anywhere.
@@ -11,6 +12,38 @@
 #include "minidump/format.h"
 
 #define MD_STREAM_INQUEST_INFO 0x496e0001u /* "In" */
+
+/* UTF-8 text in sections "[task/4711/stack]", "[task/4711/syscall]", ..., "[kmsg]": the files of
+ * /proc/PID as they were, then the end of the kernel's log. */
+#define MD_STREAM_INQUEST_KERNEL 0x496e0002u
+
+/* A type of md_object_info: struct md_inquest_handle, then UTF-8 lines "key: value" to its end. */
+#define MD_OBJECT_INFO_INQUEST 0x496e0001u
+
+/* For md_inquest_handle.flags. */
+enum {
+	MD_INQUEST_HANDLE_OPEN_FLAGS = 1, /* open_flags is valid */
+	MD_INQUEST_HANDLE_DELETED = 2,    /* the file had no name any more */
+};
+
+struct MD_PACKED md_inquest_handle {
+	uint32_t size;       /* bytes of this structure as it was written */
+	uint32_t flags;      /* MD_INQUEST_HANDLE_* */
+	uint64_t position;   /* bytes */
+	uint64_t inode;      /* 0 unknown */
+	uint64_t open_flags; /* O_* of Linux on the dump's processor */
+	uint32_t mount;      /* mount id, 0 unknown */
+	uint32_t reserved;
+};
+MD_ASSERT_SIZE(md_inquest_handle, 40);
+
+/*
+ * The bytes behind md_token in a TokenStream of Linux: UTF-8 lines as in /proc/PID/status (Pid, Uid,
+ * Gid, Groups, CapInh, CapPrm, CapEff, CapBnd, CapAmb, NoNewPrivs, Seccomp, Seccomp_filters), then
+ * "Namespace:<tab>net 4026531840" for each, "Label:<tab>..." and "Cgroup:<tab>0::/..." for each line of
+ * it. The first line is:
+ */
+#define MD_INQUEST_TOKEN_HEAD "Token:\tLinux 1\n"
 
 /* For md_inquest_info.flags. */
 enum {

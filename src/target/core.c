@@ -14,6 +14,7 @@
 #include "target/link_map.h"
 #include "target/modules.h"
 #include "target/warnings.h"
+#include "target/xstate.h"
 
 #include <elf.h>
 #include <stdlib.h>
@@ -352,6 +353,21 @@ static enum inq_status core_context(struct inq_target *self, size_t index, struc
 	return INQ_OK;
 }
 
+static enum inq_status core_xstate(struct inq_target *self, size_t index, struct inq_xstate *ret,
+				   struct inq_error *err)
+{
+	struct core *core = core_of(self);
+	const struct inq_note *note;
+
+	if (index >= core->notes.thread_count || !core->notes.threads[index].xstate.data)
+		return inq_fail(err, INQ_ABSENT, "thread %zu has no extended registers", index);
+	note = &core->notes.threads[index].xstate;
+	if (!inq_xstate_read(note->data, note->size, ret))
+		return inq_fail(err, INQ_BAD_DATA, "thread %u: extended registers of %zu bytes",
+				core->notes.threads[index].tid, note->size);
+	return INQ_OK;
+}
+
 static enum inq_status core_exception(struct inq_target *self, const struct inq_exception **ret,
 				      struct inq_error *err)
 {
@@ -523,6 +539,7 @@ static const struct inq_target_ops core_ops = {
 	.regions = core_regions,
 	.memory = core_memory,
 	.read = core_read,
+	.xstate = core_xstate,
 	.exception = core_exception,
 	.text = core_text,
 	.link_map = core_link_map,

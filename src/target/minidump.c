@@ -10,6 +10,7 @@
 #include "support/buffer.h"
 #include "support/file.h"
 #include "target/auxv.h"
+#include "target/minidump_facts.h"
 #include "target/minidump_modules.h"
 #include "target/minidump_regions.h"
 #include "target/minidump_threads.h"
@@ -47,6 +48,9 @@ struct mini {
 	struct inq_link *links;
 	struct inq_link_map link_map;
 	struct inq_buffer arguments, distribution, name;
+	struct inq_minidump_facts facts;
+	struct inq_module *unloaded; /* those of `modules` that are */
+	size_t unloaded_count;
 	struct inq_warnings warnings;
 	bool warned, maps_tried;
 	struct made system_made, process_made, threads_made, modules_made, ranges_made,
@@ -83,6 +87,7 @@ static const uint32_t stream_of_text[INQ_TEXT_COUNT] = {
 	[INQ_TEXT_ENVIRON] = MD_STREAM_LINUX_ENVIRON,
 	[INQ_TEXT_AUXV] = MD_STREAM_LINUX_AUXV,
 	[INQ_TEXT_MAPS] = MD_STREAM_LINUX_MAPS,
+	[INQ_TEXT_KERNEL] = MD_STREAM_INQUEST_KERNEL,
 };
 
 static enum inq_status mini_text(struct inq_target *self, enum inq_text_kind kind, const char **ret,
@@ -642,6 +647,60 @@ static enum inq_status mini_warning(struct inq_target *self, size_t index, const
 	return inq_warnings_get(&mini->warnings, index, ret);
 }
 
+/* --- what letters ask for --------------------------------------------------------------------------
+ */
+
+static enum inq_status mini_handles(struct inq_target *self, const struct inq_handle **ret,
+				    size_t *ret_count, struct inq_error *err)
+{
+	return inq_minidump_handles(mini_of(self)->dump, &mini_of(self)->facts, ret, ret_count,
+				    err);
+}
+
+static enum inq_status mini_token(struct inq_target *self, const struct inq_token **ret,
+				  struct inq_error *err)
+{
+	return inq_minidump_token(mini_of(self)->dump, &mini_of(self)->facts, ret, err);
+}
+
+static enum inq_status mini_counters(struct inq_target *self, const struct inq_counters **ret,
+				     struct inq_error *err)
+{
+	return inq_minidump_counters(mini_of(self)->dump, &mini_of(self)->facts, ret, err);
+}
+
+static enum inq_status mini_xstate(struct inq_target *self, size_t index, struct inq_xstate *ret,
+				   struct inq_error *err)
+{
+	return inq_minidump_xstate(mini_of(self)->dump, &mini_of(self)->facts, index, ret, err);
+}
+
+/* The list of modules has them among the others. */
+static enum inq_status mini_unloaded(struct inq_target *self, const struct inq_module **ret,
+				     size_t *ret_count, struct inq_error *err)
+{
+	struct mini *mini = mini_of(self);
+	const struct inq_dump_unloaded *list;
+	enum inq_status status = inq_dump_unloaded(mini->dump, &list, err);
+
+	if (status == INQ_OK)
+		status = once(mini, &mini->modules_made, make_modules, err);
+	if (status != INQ_OK)
+		return status;
+	if (!mini->unloaded)
+		mini->unloaded = calloc(mini->module_count + 1, sizeof(*mini->unloaded));
+	if (!mini->unloaded)
+		return inq_fail(err, INQ_NO_MEMORY, "no memory for unloaded modules");
+	mini->unloaded_count = 0;
+	for (size_t i = 0; i < mini->module_count; i++) {
+		if (mini->modules[i].unloaded)
+			mini->unloaded[mini->unloaded_count++] = mini->modules[i];
+	}
+	*ret = mini->unloaded;
+	*ret_count = mini->unloaded_count;
+	return INQ_OK;
+}
+
 /* --- opening -------------------------------------------------------------------------------------
  */
 
@@ -656,6 +715,8 @@ static void mini_free(struct inq_target *self)
 	free(mini->modules);
 	free(mini->ranges);
 	free(mini->links);
+	free(mini->unloaded);
+	inq_minidump_facts_done(&mini->facts);
 	inq_buffer_done(&mini->arguments);
 	inq_buffer_done(&mini->distribution);
 	inq_buffer_done(&mini->name);
@@ -680,6 +741,11 @@ static const struct inq_target_ops mini_ops = {
 	.exception_context = mini_exception_context,
 	.text = mini_text,
 	.link_map = mini_link_map,
+	.unloaded = mini_unloaded,
+	.handles = mini_handles,
+	.token = mini_token,
+	.counters = mini_counters,
+	.xstate = mini_xstate,
 	.warning = mini_warning,
 	.free = mini_free,
 };

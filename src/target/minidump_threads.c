@@ -7,6 +7,8 @@
 #define FILETIME_1970 116444736000000000ull /* 100 ns from 1601 to 1970 */
 #define FILETIME_SECOND 10000000ull
 
+enum { STILL_ACTIVE = 259 };
+
 _Static_assert(sizeof(struct md_context_amd64) <= INQ_CONTEXT_MAX, "a context fits");
 
 enum inq_status inq_minidump_context(struct inq_dump *dump, struct inq_dump_place place,
@@ -93,6 +95,10 @@ static void add_times(struct inq_dump *dump, struct inq_thread *threads, const s
 		thread->kernel_us = info->kernel_time / 10;
 		thread->start_address = info->start_address;
 		thread->affinity = info->affinity;
+		thread->has_times = true;
+		thread->exited = info->dump_flags & MD_THREAD_INFO_EXITED_THREAD;
+		thread->has_exit_status = info->exit_status != STILL_ACTIVE;
+		thread->exit_status = thread->has_exit_status ? info->exit_status : 0;
 	}
 }
 
