@@ -40,6 +40,8 @@ struct stub_state {
 	int32_t child_error;     /* errno of a failed exec */
 	uint32_t deadline_ms;
 	uint32_t annotation_lock;
+	uint32_t returns;        /* in a row, of a handler that was there before us... */
+	uint64_t returned_to;    /* ...to these registers, as a checksum */
 	size_t stack_size;       /* of an alternate stack, without its guard */
 	char dump[STUB_DUMP_MAX];
 	char directory[STUB_DIRECTORY_MAX];
@@ -73,9 +75,12 @@ STUB_HIDDEN void stub_disarm(unsigned index);
  */
 STUB_HIDDEN int stub_collect(uint32_t tid);
 
+/* Where the kernel came back from a clone() that a filter answered by a trap. */
+extern STUB_HIDDEN const char stub_clone_end[];
+
 /* Let the process die of this signal, as it would have without us: returns, and the caller returns from the
  * handler, where the signal is waiting; does not return if that could not be arranged. */
-STUB_HIDDEN void stub_die(int signal, siginfo_t *info);
+STUB_HIDDEN void stub_die(int signal, siginfo_t *info, ucontext_t *context);
 
 /* Give the calling thread its alternate stack; negated errno. */
 STUB_HIDDEN long stub_thread_stack(void);

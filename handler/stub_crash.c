@@ -13,6 +13,12 @@
 
 #define KERNEL_SA_RESTORER 0x04000000ul
 #define SIGSET_BYTES 8
+#define BIT(signal) (1ull << ((signal) - 1))
+
+enum {
+	RETURNS_MAX = 100000, /* a handler that neither mends nor ends a fault would come back for ever */
+	TRAPPED_CALL = 1,     /* SYS_SECCOMP of siginfo_t */
+};
 
 STUB_HIDDEN struct stub_state stub;
 
@@ -41,7 +47,25 @@ __asm__(".text\n"
 	"stub_restore:\n"
 	"	mov $15, %rax\n"
 	"	syscall\n"
-	".size stub_restore, .-stub_restore\n");
+	".size stub_restore, .-stub_restore\n"
+	".globl stub_call\n"
+	".hidden stub_call\n"
+	".globl stub_call_end\n"
+	".hidden stub_call_end\n"
+	".type stub_call, @function\n"
+	"stub_call:\n"
+	"	endbr64\n"
+	"	mov %rdi, %rax\n"
+	"	mov %rsi, %rdi\n"
+	"	mov %rdx, %rsi\n"
+	"	mov %rcx, %rdx\n"
+	"	mov %r8, %r10\n"
+	"	mov %r9, %r8\n"
+	"	mov 8(%rsp), %r9\n"
+	"	syscall\n"
+	"stub_call_end:\n"
+	"	ret\n"
+	".size stub_call, .-stub_call\n");
 
 static int index_of(int signal)
 {
@@ -52,16 +76,24 @@ static int index_of(int signal)
 	return -1;
 }
 
-long stub_arm(unsigned index)
+static long arm(unsigned index, struct stub_sigaction *ret_earlier)
 {
 	struct stub_sigaction action = {
 		.handler = stub_enter,
 		.flags = SA_SIGINFO | SA_ONSTACK | KERNEL_SA_RESTORER,
 		.restorer = stub_restore,
-		.mask = ~0ull,
+		/* Not SIGSYS: blocked, a call of ours that a filter answers by a trap would end us by it. */
+		.mask = ~BIT(SIGSYS),
 	};
 
-	return raw4(SYS_rt_sigaction, stub_signals[index], &action, &stub.earlier[index], SIGSET_BYTES);
+	if (stub_signals[index] == SIGSYS)
+		action.flags |= SA_NODEFER;
+	return raw4(SYS_rt_sigaction, stub_signals[index], &action, ret_earlier, SIGSET_BYTES);
+}
+
+long stub_arm(unsigned index)
+{
+	return arm(index, &stub.earlier[index]);
 }
 
 void stub_disarm(unsigned index)
@@ -73,23 +105,84 @@ void stub_disarm(unsigned index)
 		raw4(SYS_rt_sigaction, stub_signals[index], &stub.earlier[index], 0, SIGSET_BYTES);
 }
 
-/* Runtimes use these signals for ordinary work (a null check in Java, a growing stack in Go). A handler that
- * was there before us goes first; if it moved the program on, there was no crash. */
-static bool was_no_crash(int signal, siginfo_t *info, ucontext_t *context)
+enum verdict {
+	CRASH,
+	NO_CRASH,
+	ABORTING, /* abort() is about to end the process without asking anybody again: dump, and let it */
+};
+
+/* With the mask that the kernel would have given it, and once only if it asked for that. */
+static void call_earlier(struct stub_sigaction *earlier, int signal, siginfo_t *info, ucontext_t *context)
 {
-	const struct stub_sigaction *earlier = &stub.earlier[index_of(signal)];
+	struct stub_sigaction action = *earlier;
+	uint64_t mask = *(uint64_t *)&context->uc_sigmask | action.mask, ours;
+
+	if (!(action.flags & SA_NODEFER))
+		mask |= BIT(signal);
+	if (action.flags & SA_RESETHAND)
+		earlier->handler = (void *)SIG_DFL;
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &ours, SIGSET_BYTES);
+	if (action.flags & SA_SIGINFO)
+		action.handler(signal, info, context);
+	else
+		((void (*)(int))(void *)action.handler)(signal);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &ours, 0, SIGSET_BYTES);
+}
+
+static bool still_ours(int signal)
+{
+	struct stub_sigaction now;
+
+	return raw4(SYS_rt_sigaction, signal, 0, &now, SIGSET_BYTES) != 0 || now.handler == stub_enter;
+}
+
+/* The handler came back to the very instruction: it may have mended what was wrong (a page made writable, a stack
+ * grown), so that is run again. Not for ever: with the same registers time after time nothing gets on. */
+static enum verdict came_back(const ucontext_t *context)
+{
+	uint64_t sum = 0;
+
+	for (int i = REG_R8; i <= REG_RIP; i++)
+		sum = sum * 31 + (uint64_t)context->uc_mcontext.gregs[i];
+	if (stub.returned_to != sum) {
+		stub.returned_to = sum;
+		stub.returns = 0;
+	}
+	return ++stub.returns > RETURNS_MAX ? CRASH : NO_CRASH;
+}
+
+/* Runtimes use these signals for ordinary work (a null check in Java, a growing stack in Go, a collector's write
+ * barrier). A handler that was there before us goes first, and what it does is its program's will. */
+static enum verdict ask_earlier(int signal, siginfo_t *info, ucontext_t *context)
+{
+	struct stub_sigaction *earlier = &stub.earlier[index_of(signal)];
 	greg_t ip = context->uc_mcontext.gregs[REG_RIP];
 	greg_t sp = context->uc_mcontext.gregs[REG_RSP];
+	bool fault = info->si_code > 0;
 
 	if (earlier->handler == (void *)SIG_DFL)
-		return false;
+		return CRASH;
 	if (earlier->handler == (void *)SIG_IGN)
-		return info->si_code <= 0; /* sent, and ignored; a fault cannot be */
-	if (earlier->flags & SA_SIGINFO)
-		earlier->handler(signal, info, context);
-	else
-		((void (*)(int))(void *)earlier->handler)(signal);
-	return context->uc_mcontext.gregs[REG_RIP] != ip || context->uc_mcontext.gregs[REG_RSP] != sp;
+		return fault ? CRASH : NO_CRASH; /* a fault cannot be ignored */
+	call_earlier(earlier, signal, info, context);
+	if (context->uc_mcontext.gregs[REG_RIP] != ip || context->uc_mcontext.gregs[REG_RSP] != sp)
+		return NO_CRASH;
+	/* The usual end of a crash reporter: default again, and back. */
+	if (!still_ours(signal))
+		return CRASH;
+	if (signal == SIGABRT && info->si_code == SI_TKILL && info->si_pid == (pid_t)raw0(SYS_getpid))
+		return ABORTING;
+	return fault ? came_back(context) : NO_CRASH;
+}
+
+/* A filter answered a call of the stub's own by a trap: as if it had said that there is no such call. */
+static bool own_call(int signal, const siginfo_t *info, ucontext_t *context)
+{
+	if (signal != SIGSYS || info->si_code != TRAPPED_CALL ||
+	    (info->si_call_addr != stub_call_end && info->si_call_addr != stub_clone_end))
+		return false;
+	context->uc_mcontext.gregs[REG_RAX] = -ENOSYS;
+	return true;
 }
 
 /* Become the one whose crash is dumped. Others wait here: for the process to end, or, behind a dump that was
@@ -143,26 +236,46 @@ static void fill_record(uint32_t tid, int signal, siginfo_t *info, ucontext_t *c
 	__atomic_store_n(&record->command, INQ_COMMAND_WAIT, __ATOMIC_RELEASE);
 }
 
-static void crash(int signal, siginfo_t *info, void *context)
+/* The program put our handler back by signal(), which forgets SA_SIGINFO: then the kernel wrote no siginfo. As it was,
+ * and once more: a fault comes again by itself, what abort() raised is raised again. */
+static bool lost_siginfo(int signal)
 {
-	uint32_t tid = (uint32_t)raw0(SYS_gettid);
-	bool shared;
+	struct stub_sigaction now;
 
-	if (was_no_crash(signal, info, context))
-		return;
-	if (claim(tid)) {
-		fill_record(tid, signal, info, context, INQ_REASON_CRASH);
-		(void)stub_collect(tid);
-		/* A vfork child shares this block with its parent, which lives on and may crash later. */
-		shared = stub.installed != stub.record.pid;
-		if (shared)
-			release();
-	}
-	stub_die(signal, info);
+	if (raw4(SYS_rt_sigaction, signal, 0, &now, SIGSET_BYTES) != 0 || now.handler != stub_enter ||
+	    now.flags & SA_SIGINFO)
+		return false;
+	if (arm((unsigned)index_of(signal), 0) == 0 && signal == SIGABRT)
+		raw3(SYS_tgkill, raw0(SYS_getpid), raw0(SYS_gettid), signal);
+	return true;
 }
 
-/* Registers of the caller of inquest_dump_now(), in the form that a signal would give them. */
-__attribute__((noinline)) static void own_context(ucontext_t *context, void *fpstate)
+static void crash(int signal, siginfo_t *info, void *context)
+{
+	enum verdict verdict;
+	uint32_t tid;
+
+	if (lost_siginfo(signal) || own_call(signal, info, context))
+		return;
+	verdict = ask_earlier(signal, info, context);
+	if (verdict == NO_CRASH)
+		return;
+	tid = (uint32_t)raw0(SYS_gettid);
+	if (claim(tid)) {
+		fill_record(tid, signal, info, context,
+			    verdict == ABORTING ? INQ_REASON_ON_DEMAND : INQ_REASON_CRASH);
+		(void)stub_collect(tid);
+		/* A vfork child shares this block with its parent, which lives on and may crash later. */
+		if (verdict == ABORTING || stub.installed != stub.record.pid)
+			release();
+	}
+	if (verdict != ABORTING)
+		stub_die(signal, info, context);
+}
+
+/* Registers here and now, in the form that a signal would give them. Part of its caller's frame, which must still
+ * be there when the stack is looked at. */
+__attribute__((always_inline)) static inline void own_context(ucontext_t *context, void *fpstate)
 {
 	greg_t *r = context->uc_mcontext.gregs;
 
@@ -182,7 +295,7 @@ STUB_PUBLIC int inquest_dump_now(void)
 {
 	_Alignas(16) uint8_t fpstate[512];
 	uint32_t tid = (uint32_t)raw0(SYS_gettid);
-	uint64_t all = ~0ull, before;
+	uint64_t all = ~BIT(SIGSYS), before;
 	ucontext_t context;
 	siginfo_t info;
 	uint32_t owner = 0;
@@ -192,7 +305,7 @@ STUB_PUBLIC int inquest_dump_now(void)
 		return -ENOENT;
 	if (!__atomic_compare_exchange_n(&stub.owner, &owner, tid, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return -EBUSY;
-	raw4(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, SIGSET_BYTES);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, SIGSET_BYTES);
 	raw_zero(&context, sizeof(context));
 	raw_zero(&info, sizeof(info));
 	own_context(&context, fpstate);

@@ -11,26 +11,27 @@
 
 #include <errno.h>
 
-static void reset(int signal)
+static long reset(int signal)
 {
 	struct stub_sigaction action = {0};
 
-	raw4(SYS_rt_sigaction, signal, &action, 0, 8);
+	return raw4(SYS_rt_sigaction, signal, &action, 0, 8);
 }
 
-void stub_die(int signal, siginfo_t *info)
+void stub_die(int signal, siginfo_t *info, ucontext_t *context)
 {
 	long pid = raw0(SYS_getpid), tid = raw0(SYS_gettid);
 
-	reset(signal);
-	if (raw4(SYS_rt_tgsigqueueinfo, pid, tid, signal, info) == 0)
+	if (reset(signal) == 0 && raw4(SYS_rt_tgsigqueueinfo, pid, tid, signal, info) == 0)
 		return;
-	/* A filter forbids it. A fault comes again by itself when its instruction is run again... */
-	if (info->si_code > 0 && signal != SIGTRAP && signal != SIGSYS)
+	/* A filter forbids it. A fault comes again by itself when its instruction is run again; blocked, the kernel
+	 * forces it on us with its default (kernel/signal.c, force_sig_info_to_task). No call is needed... */
+	if (info->si_code > 0 && signal != SIGTRAP && signal != SIGSYS) {
+		*(uint64_t *)&context->uc_sigmask |= 1ull << (signal - 1);
 		return;
+	}
 	if (raw3(SYS_tgkill, pid, tid, signal) == 0)
 		return;
-	/* ...and where nothing else is allowed, an illegal instruction still ends us. */
-	reset(SIGILL);
+	/* ...and where nothing else is allowed, an illegal instruction still ends us, blocked as it is. */
 	__builtin_trap();
 }

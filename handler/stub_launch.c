@@ -25,6 +25,8 @@ enum {
 	SLICE_MS = 20,          /* how often the collector's life is looked at */
 	BLIND_SLICE_US = 1000,  /* how often the command is looked at where no event descriptor could be had */
 	CHILD_LIFE_S = 600,     /* a snapshot that nobody ends */
+	CHILD_CLOSE_MAX = 65536,
+	REAP_MS = 60000,        /* how long a dump without a crash may take to be written */
 };
 
 static const char collector[] = INQ_HANDLERDIR "/inquest-collect";
@@ -97,7 +99,7 @@ __attribute__((noreturn, used)) static void child_main(struct launch *launch)
 		raw1(SYS_exit, 127);
 }
 
-static long start_child(struct launch *launch)
+__attribute__((noinline)) static long start_child(struct launch *launch)
 {
 	uint8_t *top = stub.child_stack + sizeof(stub.child_stack);
 	long result;
@@ -109,6 +111,9 @@ static long start_child(struct launch *launch)
 	/* In the child the call returns on a fresh stack: straight into child_main. No exit signal: the program's
 	 * SIGCHLD handler has nothing to do with this child. */
 	__asm__ volatile("syscall\n"
+			 ".globl stub_clone_end\n"
+			 ".hidden stub_clone_end\n"
+			 "stub_clone_end:\n"
 			 "test %%rax, %%rax\n"
 			 "jnz 1f\n"
 			 "xor %%ebp, %%ebp\n"
@@ -160,8 +165,11 @@ static uint32_t next_command(struct launch *launch, uint32_t seen, uint64_t end)
 
 		if (command != seen)
 			return command;
+		/* Its last word may have come between the look at it and its end. */
 		if (now_ms() > end || !lives(launch->child))
-			return INQ_COMMAND_DIE;
+			return __atomic_load_n(&stub.record.command, __ATOMIC_ACQUIRE) != seen
+				       ? stub.record.command
+				       : INQ_COMMAND_DIE;
 		if (launch->event_fd < 0)
 			raw2(SYS_nanosleep, &slice, 0);
 		else if (raw3(SYS_poll, &event, 1, SLICE_MS) > 0)
@@ -173,7 +181,11 @@ static uint32_t next_command(struct launch *launch, uint32_t seen, uint64_t end)
  * locks with them), the session and the working directory, and ends with its collector. */
 __attribute__((noreturn)) static void keep_memory(long collector_pid)
 {
-	raw3(SYS_close_range, 0, ~0u, 0);
+	/* A filter may not know the call, which is newer than many; a listening socket must not stay. */
+	if (raw_failed(raw3(SYS_close_range, 0, ~0u, 0))) {
+		for (int fd = 0; fd < CHILD_CLOSE_MAX; fd++)
+			raw1(SYS_close, fd);
+	}
 	raw0(SYS_setsid);
 	raw1(SYS_chdir, "/");
 	for (int i = 0; i < CHILD_LIFE_S; i++) {
@@ -213,6 +225,18 @@ static int serve(struct launch *launch, uint64_t end)
 	return -(int)stub.record.status;
 }
 
+/* The process goes on: no zombie stays behind and nobody may trace it. The collector ends by itself once the dump is
+ * written; somebody may have stopped it, so no wait is without end. */
+static void clean_up(long child)
+{
+	uint64_t end = now_ms() + REAP_MS;
+	struct timespec slice = {.tv_nsec = BLIND_SLICE_US * 1000l};
+
+	raw6(SYS_prctl, PR_SET_PTRACER, 0, 0, 0, 0, 0);
+	while (raw4(SYS_wait4, child, 0, WNOHANG | __WALL, 0) == 0 && now_ms() < end)
+		raw2(SYS_nanosleep, &slice, 0);
+}
+
 int stub_collect(uint32_t tid)
 {
 	struct launch launch;
@@ -239,9 +263,7 @@ int stub_collect(uint32_t tid)
 	}
 	if (launch.event_fd >= 0)
 		raw1(SYS_close, launch.event_fd);
-	if (stub.record.reason == INQ_REASON_ON_DEMAND && !raw_failed(launch.child)) {
-		/* No zombie stays behind; it ends by itself soon after its last word. */
-		raw4(SYS_wait4, launch.child, 0, __WALL, 0);
-	}
+	if (stub.record.reason == INQ_REASON_ON_DEMAND && !raw_failed(launch.child))
+		clean_up(launch.child);
 	return result;
 }

@@ -16,7 +16,10 @@
 #define PR_GET_AUXV 0x41555856
 #endif
 
-enum { AUXV_MAX = 64 };
+enum {
+	AUXV_MAX = 64,
+	STUB_STACK = 64 << 10, /* a handler that was there before us runs on it too; untouched pages cost nothing */
+};
 
 extern char **environ __attribute__((weak));
 
@@ -100,7 +103,7 @@ static bool look_at_auxv(void)
 		if (vector[i].a_type == 51 /* AT_MINSIGSTKSZ: grows with the vector registers */)
 			frame = vector[i].a_un.a_val;
 	}
-	stub.stack_size = (16384 + frame + 4095) & ~4095ul;
+	stub.stack_size = (STUB_STACK + frame + 4095) & ~4095ul;
 	return secure;
 }
 
@@ -272,8 +275,11 @@ __attribute__((constructor)) static void at_load(int argc, char **argv, char **e
 	}
 }
 
-/* Unloaded with its library, the handlers must not stay behind. */
-__attribute__((destructor)) static void at_unload(void)
+#ifdef INQ_STUB_WRAP
+/* As part of a plugin that is unloaded, the handlers must not stay behind. The library itself is never unloaded
+ * (-z nodelete), and a program that dies while it exits is to be seen. */
+__attribute__((destructor(101))) static void at_unload(void)
 {
 	uninstall();
 }
+#endif
