@@ -564,8 +564,9 @@ int main(int argc, char *argv[])
 		complain("--dump: too long");
 		return 2;
 	}
-	inq_identity_of_parent(&collect.identity);
+	inq_inherited_close(collect.args.event);
 	inq_inherited_reset();
+	inq_identity_of_parent(&collect.identity);
 	collect.is_root = getuid() == 0;
 	inq_config_load(INQ_CONFIG_FILE, &collect.config, NULL);
 	if (geteuid() == 0 && !collect.args.directory && inq_keeper_start(&collect.config, &collect.keeper, NULL))

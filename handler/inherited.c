@@ -8,8 +8,21 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+enum { CLOSE_MAX = 1 << 20 };
+
+/* All descriptors from first to last, inclusive. */
+static void close_from(unsigned first, unsigned last)
+{
+	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+	/* Linux before 5.9 */
+	for (unsigned fd = first; fd <= last && fd < CLOSE_MAX; fd++)
+		close((int)fd);
+}
 
 int inq_inherited_stdio(void)
 {
@@ -18,6 +31,17 @@ int inq_inherited_stdio(void)
 			return -1;
 	}
 	return 0;
+}
+
+void inq_inherited_close(int keep)
+{
+	unsigned next = 3;
+
+	if (keep > 2) {
+		close_from(next, (unsigned)keep - 1);
+		next = (unsigned)keep + 1;
+	}
+	close_from(next, ~0u);
 }
 
 /* As high as we may: with privilege without limit, else up to the hard one. */
