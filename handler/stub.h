@@ -61,7 +61,7 @@ extern STUB_HIDDEN const uint8_t stub_signals[STUB_SIGNALS];
 
 /* The handler as the kernel enters it, and how it leaves. */
 STUB_HIDDEN void stub_enter(int signal, siginfo_t *info, void *context);
-STUB_HIDDEN void stub_restore(void);
+STUB_HIDDEN void stub_restore(void) __asm__("__restore_rt");
 
 /* Arm and disarm one signal; negated errno. */
 STUB_HIDDEN long stub_arm(unsigned index);

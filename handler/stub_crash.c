@@ -28,32 +28,53 @@ STUB_HIDDEN const uint8_t stub_signals[STUB_SIGNALS] = {
 
 static void crash(int signal, siginfo_t *info, void *context) __attribute__((used));
 
-/* EFLAGS.AC stays as the program had it, and an unaligned access of ours would fault again (with DF the
- * kernel clears it itself); hence the first instructions. rt_sigreturn needs no stack of ours. */
+/* One register of the frame that the kernel laid out: DWARF's number, and where it lies from the stack pointer
+ * behind the handler's return: 40 bytes to gregs, 8 each (ucontext_t). */
+#define SAVED(dwarf, greg) \
+	"	.cfi_escape 0x10, " #dwarf ", 3, 0x77, ((40 + 8 * " #greg ") & 127) | 128, (40 + 8 * " #greg ") >> 7\n"
+
+/* EFLAGS.AC stays as the program had it, and an unaligned access of ours would fault again (DF the kernel clears
+ * itself); hence the first instructions.
+ *
+ * __restore_rt is the name by which debuggers know this piece of code, and its CFI leads those that go by CFI
+ * through the frame, as in glibc: threads that wait here are seen with what they did before. */
 __asm__(".text\n"
 	".globl stub_enter\n"
 	".hidden stub_enter\n"
 	".type stub_enter, @function\n"
 	"stub_enter:\n"
+	"	.cfi_startproc\n"
 	"	endbr64\n"
 	"	pushfq\n"
+	"	.cfi_adjust_cfa_offset 8\n"
 	"	andq $~0x40000, (%rsp)\n"
 	"	popfq\n"
+	"	.cfi_adjust_cfa_offset -8\n"
 	"	jmp crash\n"
+	"	.cfi_endproc\n"
 	".size stub_enter, .-stub_enter\n"
-	".globl stub_restore\n"
-	".hidden stub_restore\n"
-	".type stub_restore, @function\n"
-	"stub_restore:\n"
+	"	.cfi_startproc\n"
+	"	.cfi_signal_frame\n"
+	"	.cfi_escape 0x0f, 4, 0x77, 0xa0, 0x01, 0x06\n" /* CFA: the saved rsp */
+	SAVED(8, 0) SAVED(9, 1) SAVED(10, 2) SAVED(11, 3) SAVED(12, 4) SAVED(13, 5) SAVED(14, 6) SAVED(15, 7)
+	SAVED(5, 8) SAVED(4, 9) SAVED(6, 10) SAVED(3, 11) SAVED(1, 12) SAVED(0, 13) SAVED(2, 14) SAVED(7, 15)
+	SAVED(16, 16)
+	"	nop\n" /* unwinders look a byte before a return address */
+	".globl __restore_rt\n"
+	".hidden __restore_rt\n"
+	".type __restore_rt, @function\n"
+	"__restore_rt:\n"
 	"	mov $15, %rax\n"
 	"	syscall\n"
-	".size stub_restore, .-stub_restore\n"
+	"	.cfi_endproc\n"
+	".size __restore_rt, .-__restore_rt\n"
 	".globl stub_call\n"
 	".hidden stub_call\n"
 	".globl stub_call_end\n"
 	".hidden stub_call_end\n"
 	".type stub_call, @function\n"
 	"stub_call:\n"
+	"	.cfi_startproc\n"
 	"	endbr64\n"
 	"	mov %rdi, %rax\n"
 	"	mov %rsi, %rdi\n"
@@ -65,6 +86,7 @@ __asm__(".text\n"
 	"	syscall\n"
 	"stub_call_end:\n"
 	"	ret\n"
+	"	.cfi_endproc\n"
 	".size stub_call, .-stub_call\n");
 
 static int index_of(int signal)

@@ -61,16 +61,21 @@ static void take_comm(int task_fd, struct inq_stopped_thread *thread)
 		memcpy(thread->comm, text, (size_t)size < 15 ? (size_t)size : 15);
 }
 
-/* TracerPid of status: it stands after the name, whose newlines the kernel escapes. */
-static uint32_t tracer_of(int task_fd, uint32_t tid)
+/* Why a thread may not be traced, by its status: it has ended and waits to be forgotten, or somebody else traces it.
+ * The lines stand after the name, whose newlines the kernel escapes. */
+static void take_refusal(int task_fd, struct inq_stopped_thread *thread)
 {
 	char text[SMALL_FILE];
 	const char *line;
 
-	if (read_small(task_fd, tid, "status", text) <= 0)
-		return 0;
+	if (read_small(task_fd, thread->tid, "status", text) <= 0) {
+		thread->ended = true;
+		return;
+	}
+	line = strstr(text, "\nState:\t");
+	thread->ended = line && (line[8] == 'Z' || line[8] == 'X');
 	line = strstr(text, "\nTracerPid:\t");
-	return line ? (uint32_t)strtoul(line + 12, NULL, 10) : 0;
+	thread->tracer = line ? (uint32_t)strtoul(line + 12, NULL, 10) : 0;
 }
 
 /* "NR ARG0..ARG5 SP PC" or "running": where a thread that is not ours to trace waits. */
@@ -150,8 +155,8 @@ static void seize(struct inq_stopped_thread *thread, int task_fd)
 	if (ptrace(PTRACE_SEIZE, thread->tid, NULL, NULL) == 0) {
 		thread->seized = true;
 		ptrace(PTRACE_INTERRUPT, thread->tid, NULL, NULL);
-	} else if (errno == EPERM) {
-		thread->tracer = tracer_of(task_fd, thread->tid);
+	} else {
+		take_refusal(task_fd, thread);
 	}
 }
 
@@ -189,7 +194,8 @@ static long pass(struct inq_stopped *stopped, DIR *list, int task_fd, uint32_t s
 static void note_status(struct inq_stopped_thread *thread, int status)
 {
 	if (!WIFSTOPPED(status)) {
-		thread->seized = false; /* gone */
+		thread->seized = false;
+		thread->ended = true;
 		return;
 	}
 	thread->stopped = true;
@@ -208,7 +214,7 @@ static bool wait_one(struct inq_stopped_thread *thread)
 	if (result == (pid_t)thread->tid)
 		note_status(thread, status);
 	else if (result < 0 && errno == ECHILD)
-		thread->seized = false;
+		note_status(thread, 0);
 	return thread->stopped || !thread->seized;
 }
 
@@ -254,6 +260,19 @@ size_t inq_stop_xstate(uint32_t tid, void *to, size_t capacity)
 	return vector.iov_len;
 }
 
+/* A thread that has ended has neither registers nor stack: a main thread that called pthread_exit() stays in the
+ * list as long as the others live. */
+static void forget_ended(struct inq_stopped *stopped)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < stopped->count; i++) {
+		if (!stopped->threads[i].ended)
+			stopped->threads[kept++] = stopped->threads[i];
+	}
+	stopped->count = kept;
+}
+
 static void take(struct inq_stopped *stopped, int task_fd)
 {
 	for (size_t i = 0; i < stopped->count; i++) {
@@ -297,6 +316,7 @@ enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsi
 	closedir(list);
 	if (status)
 		return status;
+	forget_ended(ret);
 	if (ret->count == 0)
 		return inq_fail(err, INQ_ABSENT, "process %u: gone", pid);
 	take(ret, task_fd);

@@ -26,6 +26,7 @@ struct inq_stopped_thread {
 	uint32_t tid;
 	bool seized;             /* we trace it */
 	bool stopped;            /* and it has stopped */
+	bool ended;              /* only while the list is made: it is left out */
 	bool has_context;        /* exact registers */
 	bool approximate;        /* only instruction and stack pointer, out of /proc (not ours to trace) */
 	bool group_stop;         /* a signal had stopped it before (SIGSTOP and its kin), and it stays so */

@@ -44,6 +44,7 @@ class Row:
     skip: typing.Callable = lambda: None
     images: typing.Sequence[str] = ()    # more words for inquest: where the judges' image lies
     own_pids: bool = False   # it runs in a pid namespace of its own
+    stub: bool = False       # with the stub preloaded; its dump, not inquest-core's, is compared with the core
     wrapped: bool = False    # argv starts the crasher as a child, and says nothing by its own status
 
 
@@ -149,6 +150,12 @@ CRASHES = [
         prepare=copy_aside("setuid-me", 0o4755), options={"user": 65534, "group": 65534}),
 ]
 
+# The same processes as above, with the stub in them: it takes the dump, then the kernel takes the core.
+STUBBED = ("python3 python3-thread node-abort null-write fpe ill trap bus call-null jump-wild abort double-free "
+           "raise overflow overflow-thread in-handler in-qsort rsp-null rsp-wild o2-qsort o2-threads nopie threads "
+           "leader-exited two-crash dlopen cxx-uncaught").split()
+CRASHES += [dataclasses.replace(row, name="stub-" + row.name, stub=True) for row in CRASHES if row.name in STUBBED]
+
 
 @dataclasses.dataclass
 class Evidence:
@@ -176,13 +183,25 @@ class Scene:
         arguments = ""
         if self.ours:
             helper, _space, arguments = self.ours.lstrip("|").partition(" ")
-        os.symlink(helper, os.path.join(folder, "helper"))
+        self.helper = helper
+        self._use_helper(helper)
         self.pattern = "|%s/tee %%P %s" % (folder, arguments)
         if len(self.pattern) > 127:
             raise RuntimeError("'%s': too long a folder for core_pattern" % folder)
 
     def expand(self, text):
         return text.replace("{c}", self.crashers)
+
+    def _with_stub(self):
+        """The tree's stub, if it is installed; without it no dump appears, and the trials say so."""
+        return {"env": dict(os.environ, INQUEST="m", LD_PRELOAD=self.tree.stub)} if self.tree.stub else {}
+
+    def _use_helper(self, path):
+        """What the tee passes the core on to."""
+        link = os.path.join(self.folder, "helper")
+        if os.path.lexists(link):
+            os.unlink(link)
+        os.symlink(path, link)
 
     def _statuses(self):
         return {n for n in os.listdir(self.folder) if n.startswith("status.") and not n.endswith(".part")}
@@ -197,10 +216,11 @@ class Scene:
         evidence.images = [self.expand(word) for word in row.images]
         statuses = self._statuses()
         dumps = self.tree.dumps() if self.ours else set()
+        self._use_helper("/bin/true" if row.stub else self.helper)
         kernel.put(kernel.SUID_DUMPABLE, row.suid_dumpable)
         process = subprocess.Popen(argv, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL, start_new_session=True,
-                                   preexec_fn=allow_cores, **row.options)
+                                   preexec_fn=allow_cores, **(self._with_stub() if row.stub else row.options))
         try:
             status = process.wait(60)
         except subprocess.TimeoutExpired:

@@ -19,11 +19,20 @@ class Tree:
         self.debugger = self.find("inquest")
         self.register = self.find("inquest-register")
         self.core = self.find("inquest-core")
+        self.collector = self.find("inquest-collect")
+        self.stub = self.library("libinquest-stub.so")
 
     def find(self, program):
         for folder in ("bin", "sbin", "libexec/inquest", "libexec"):
             path = os.path.join(self.prefix, folder, program)
             if os.path.isfile(path) and os.access(path, os.X_OK):
+                return path
+        return None
+
+    def library(self, name):
+        for folder in ("lib", "lib64", "lib/x86_64-linux-gnu"):
+            path = os.path.join(self.prefix, folder, name)
+            if os.access(path, os.R_OK):
                 return path
         return None
 
