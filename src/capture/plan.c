@@ -258,10 +258,22 @@ static unsigned red_zone_of(const struct inq_context *context)
 	return info ? info->red_zone : 0;
 }
 
+/* Does a thread stand on another stack than the one that ends in its control block? Threads that crash together do,
+ * while they wait in a handler for the first; so does the main thread, whose stack is the kernel's. */
+static bool is_elsewhere(const struct inq_planner *planner, uint64_t sp, uint64_t tls)
+{
+	return tls && sp && inq_region_at(planner->regions, planner->region_count, sp) !=
+				inq_region_at(planner->regions, planner->region_count, tls);
+}
+
 static void source_threads(struct inq_planner *planner)
 {
+	size_t looked = 0;
+
 	for (size_t i = 0; i < planner->thread_count; i++) {
+		const uint64_t tls = planner->threads[i].tls;
 		struct inq_context context = {0};
+		bool search = planner->threads[i].crashed;
 		uint64_t sp;
 
 		if (inq_target_context(planner->target, i, &context, NULL) != INQ_OK) {
@@ -269,10 +281,14 @@ static void source_threads(struct inq_planner *planner)
 			continue;
 		}
 		sp = inq_context_sp(&context);
-		want_stack(planner, sp, planner->threads[i].tls, red_zone_of(&context),
+		want_stack(planner, sp, tls, red_zone_of(&context),
 			   &planner->plan->stacks[i]);
 		want_code_of(planner, inq_context_pc(&context), sp);
-		if (planner->threads[i].crashed)
+		if (!search && looked < INQ_PLAN_SIGNAL_THREADS && is_elsewhere(planner, sp, tls)) {
+			looked++;
+			search = true;
+		}
+		if (search)
 			want_interrupted(planner, &context, red_zone_of(&context));
 	}
 }

@@ -30,6 +30,7 @@ enum {
 	INQ_PLAN_STACK_LEAST = 4 << 10,   /* this many each */
 	INQ_PLAN_GUARD_REACH = 1 << 20,   /* how far below a stack an overflowed pointer may be */
 	INQ_PLAN_SIGNAL_SCAN = 64 << 10,  /* bytes of the crashed stack searched for frames */
+	INQ_PLAN_SIGNAL_THREADS = 64,     /* threads beside the crashed one that are looked at so */
 	INQ_PLAN_SIGNAL_DEPTH = 4,        /* signal frames that switched stacks, nested */
 	/* i: secondary memory */
 	INQ_PLAN_NEAR_BEFORE = 128,       /* bytes kept before what a pointer points at, */
