@@ -456,7 +456,7 @@ static bool begin(struct collect *collect)
 		return false;
 	}
 	take_facts(collect);
-	return is_users_own(collect);
+	return true;
 }
 
 /* Everything for which the process has to wait; it may go when this returns. */
@@ -464,7 +464,8 @@ static bool gather(struct collect *collect)
 {
 	uint64_t hold = collect->start_ns + collect->config.hold_deadline * SECOND;
 
-	if (!open_file(collect) || !stop(collect))
+	/* Stopped first: then the ids that are looked at stay what they are. */
+	if (!stop(collect) || !is_users_own(collect) || !open_file(collect))
 		return false;
 	free_waiting_thread(collect);
 	if (collect->want_snapshot)

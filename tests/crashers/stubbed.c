@@ -72,7 +72,11 @@ static volatile char *page;
 
 static void install_ours(void)
 {
-	int error = inquest_install(NULL);
+	const struct inquest_options options = {
+		.version = INQUEST_STUB_VERSION,
+		.directory = getenv("INQUEST_DIR"),
+	};
+	int error = inquest_install(&options);
 
 	if (error) {
 		fprintf(stderr, "stubbed: inquest_install: %s\n", strerror(-error));

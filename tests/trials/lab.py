@@ -181,7 +181,7 @@ def contains(path, needle):
 
 
 def status_field(pid, field, tid=None):
-    path = "/proc/%d/task/%d/status" % (pid, tid or pid)
+    path = "/proc/self/status" if pid == "self" else "/proc/%d/task/%d/status" % (pid, tid or pid)
     with open(path, encoding="utf-8", errors="replace") as f:
         found = re.search(r"^%s:[ \t]*(.*)$" % field, f.read(), re.M)
     return found.group(1).split() if found else None
