@@ -201,6 +201,7 @@ enum {
 	UC_RIP = 21,
 	UC_WORDS = 22,
 	UC_FLAGS_MAX = 7,
+	UC_STACK_SIZE_MAX = 1 << 30, /* bytes; what looks larger is no size */
 };
 
 /* A signal frame on an alternate stack describes the very stack that it lies on. */
@@ -210,7 +211,7 @@ static bool is_switched_frame(const uint64_t *words, uint64_t address)
 
 	return words[0] <= UC_FLAGS_MAX && words[UC_LINK] == 0 &&
 	       (uint32_t)words[UC_STACK_FLAGS] <= 4 && base && address >= base &&
-	       address - base < size && !(words[UC_RSP] >= base && words[UC_RSP] - base < size);
+	       size <= UC_STACK_SIZE_MAX && address - base < size && !(words[UC_RSP] >= base && words[UC_RSP] - base < size);
 }
 
 static bool find_switched_frame(struct inq_planner *planner, uint64_t sp, uint64_t *ret_sp,
