@@ -275,7 +275,7 @@ Test(debugger, refuses_what_no_command_takes)
 {
 	/* Each row refuses a word that nothing understands, with its syntax or the word, and never
 	 * dies of it. */
-	static const char *const anything[] = {".echo", ".sympath", ".opendump", "lm", "x", "q"};
+	static const char *const anything[] = {".echo", ".sympath", ".opendump", ".dump", "lm", "x", "q"};
 
 	for (size_t i = 0; i < command_count; i++) {
 		char line[64];

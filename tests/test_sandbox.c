@@ -198,7 +198,7 @@ static int ask(const char *path, enum inq_status expected)
 	broker = fork();
 	if (broker == 0) {
 		close(pair[1]);
-		broker_serve(pair[0], 0);
+		broker_serve(pair[0], 0, NULL);
 		_exit(0);
 	}
 	close(pair[0]);

@@ -4,6 +4,7 @@
 #include "debugger/broker.h"
 
 #include "debugger/sandbox.h"
+#include "target/live.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,11 +13,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum request_kind { REQUEST_PATH = 1, REQUEST_DUMP };
+enum request_kind {
+	REQUEST_PATH = 1, /* a file to read */
+	REQUEST_DUMP,     /* a dump to read, by path or by its name in the spool */
+	REQUEST_CREATE,   /* a dump to write; argument: overwrite */
+	REQUEST_PUBLISH,  /* it is complete; argument: enum place_form */
+	REQUEST_DISCARD,
+	REQUEST_DETACH,
+};
 
 /* Both go over a SOCK_SEQPACKET socket between two processes of the same program. */
 struct request {
-	uint32_t kind;
+	uint32_t kind, argument;
 	char path[DUMP_PATH]; /* NUL-terminated */
 };
 
@@ -86,10 +94,10 @@ static bool receive_message(int socket, void *bytes, size_t size, int *ret_fd)
 
 /* --- the worker's end ------------------------------------------------------------- */
 
-static int ask(struct broker *broker, enum request_kind kind, const char *path, char *ret_path,
-	       enum inq_status *ret_status, struct inq_error *err)
+static int ask(struct broker *broker, enum request_kind kind, uint32_t argument, const char *path,
+	       char *ret_path, enum inq_status *ret_status, struct inq_error *err)
 {
-	struct request request = {.kind = kind};
+	struct request request = {.kind = kind, .argument = argument};
 	struct answer answer;
 	int fd;
 
@@ -107,9 +115,7 @@ static int ask(struct broker *broker, enum request_kind kind, const char *path, 
 	*ret_status = answer.status;
 	answer.text[sizeof(answer.text) - 1] = '\0';
 	answer.path[sizeof(answer.path) - 1] = '\0';
-	if (fd < 0) {
-		if (*ret_status == INQ_OK)
-			*ret_status = INQ_OS;
+	if (*ret_status != INQ_OK) {
 		inq_fail(err, *ret_status, "%s", answer.text);
 		if (err)
 			err->os_errno = answer.os_errno;
@@ -119,10 +125,22 @@ static int ask(struct broker *broker, enum request_kind kind, const char *path, 
 	return fd;
 }
 
+/* Of the requests that are answered by a descriptor. */
+static int ask_fd(struct broker *broker, enum request_kind kind, uint32_t argument,
+		  const char *path, char *ret_path, enum inq_status *ret_status,
+		  struct inq_error *err)
+{
+	int fd = ask(broker, kind, argument, path, ret_path, ret_status, err);
+
+	if (fd < 0 && *ret_status == INQ_OK)
+		*ret_status = inq_fail(err, INQ_OS, "'%s': no descriptor came", path);
+	return fd;
+}
+
 static int open_by_broker(void *user, const char *path, enum inq_status *ret_status,
 			  struct inq_error *err)
 {
-	return ask(user, REQUEST_PATH, path, NULL, ret_status, err);
+	return ask_fd(user, REQUEST_PATH, 0, path, NULL, ret_status, err);
 }
 
 struct inq_opener broker_opener(struct broker *broker)
@@ -137,7 +155,64 @@ int broker_open_dump(struct broker *broker, const char *name, char ret_path[DUMP
 {
 	if (broker->socket < 0)
 		return dumps_open(name, ret_path, ret_status, err);
-	return ask(broker, REQUEST_DUMP, name, ret_path, ret_status, err);
+	return ask_fd(broker, REQUEST_DUMP, 0, name, ret_path, ret_status, err);
+}
+
+int broker_create(struct broker *broker, const char *path, bool overwrite,
+		  enum inq_status *ret_status, struct inq_error *err)
+{
+	int fd;
+
+	if (broker->socket >= 0)
+		return ask_fd(broker, REQUEST_CREATE, overwrite, path, NULL, ret_status, err);
+	place_drop(&broker->place);
+	*ret_status = place_open(path, overwrite, &broker->place, err);
+	if (*ret_status != INQ_OK)
+		return -1;
+	fd = dup(broker->place.file);
+	if (fd < 0)
+		*ret_status = inq_fail_os(err, "'%s'", path);
+	return fd;
+}
+
+/* Of the requests that are answered by words. */
+static enum inq_status ask_words(struct broker *broker, enum request_kind kind, uint32_t argument,
+				 struct inq_error *err)
+{
+	enum inq_status status;
+	int fd = ask(broker, kind, argument, "", NULL, &status, err);
+
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
+enum inq_status broker_publish(struct broker *broker, enum place_form form, struct inq_error *err)
+{
+	return broker->socket < 0 ? place_publish(&broker->place, form, err)
+				  : ask_words(broker, REQUEST_PUBLISH, form, err);
+}
+
+void broker_discard(struct broker *broker)
+{
+	if (broker->socket < 0)
+		place_drop(&broker->place);
+	else
+		ask_words(broker, REQUEST_DISCARD, 0, NULL);
+}
+
+static enum inq_status detach(struct inq_live *live, struct inq_error *err)
+{
+	if (!live)
+		return inq_fail(err, INQ_ABSENT, "no process is being looked at");
+	inq_live_resume(live);
+	return INQ_OK;
+}
+
+enum inq_status broker_detach(struct broker *broker, struct inq_error *err)
+{
+	return broker->socket < 0 ? detach(broker->live, err)
+				  : ask_words(broker, REQUEST_DETACH, 0, err);
 }
 
 /* --- the broker's end ------------------------------------------------------------- */
@@ -180,16 +255,17 @@ static int check_magic(int fd, const char *path, enum inq_status *ret_status, st
 
 /* prlimit(2) asks for the worker's ids as our real ones, or for CAP_SYS_RESOURCE, which root in a
  * container often lacks: then our real ids are nobody's for the length of the call. */
-static bool worker_limit(pid_t worker, const struct rlimit *wanted, struct rlimit *ret)
+static bool worker_limit(pid_t worker, int resource, const struct rlimit *wanted,
+			 struct rlimit *ret)
 {
-	bool done = prlimit(worker, RLIMIT_DATA, wanted, ret) == 0;
+	bool done = prlimit(worker, resource, wanted, ret) == 0;
 	uid_t uid = getuid();
 	gid_t gid = getgid();
 
 	if (done || errno != EPERM || geteuid() != 0)
 		return done;
 	if (setresgid(SANDBOX_NOBODY, -1, -1) == 0 && setresuid(SANDBOX_NOBODY, -1, -1) == 0)
-		done = prlimit(worker, RLIMIT_DATA, wanted, ret) == 0;
+		done = prlimit(worker, resource, wanted, ret) == 0;
 	return setresuid(uid, -1, -1) == 0 && setresgid(gid, -1, -1) == 0 && done;
 }
 
@@ -199,50 +275,109 @@ static void raise_limit(pid_t worker, int fd)
 	struct rlimit limit;
 	struct stat st;
 
-	if (!worker || fstat(fd, &st) < 0 || !worker_limit(worker, NULL, &limit) ||
+	if (!worker || fstat(fd, &st) < 0 || !worker_limit(worker, RLIMIT_DATA, NULL, &limit) ||
 	    limit.rlim_cur == RLIM_INFINITY)
 		return;
 	limit.rlim_cur += 3 * (rlim_t)st.st_size;
-	worker_limit(worker, &limit, NULL);
+	worker_limit(worker, RLIMIT_DATA, &limit, NULL);
 }
 
-static int serve_one(const struct request *request, struct answer *answer)
+/* A dump that it writes is as large as what it is a dump of. */
+static void lift_file_limit(pid_t worker)
 {
-	struct inq_error err = {0};
-	enum inq_status status = INQ_USAGE;
+	struct rlimit limit;
+
+	if (!worker || !worker_limit(worker, RLIMIT_FSIZE, NULL, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	worker_limit(worker, RLIMIT_FSIZE, &limit, NULL);
+}
+
+struct service {
+	pid_t worker;
+	struct inq_live *live;
+	struct place place;
+};
+
+/* A descriptor to read from; -1: see the status. */
+static int serve_read(const struct request *request, struct service *service, char *path,
+		      enum inq_status *ret_status, struct inq_error *err)
+{
+	bool by_path = request->kind == REQUEST_PATH;
+	int fd = by_path ? inq_open(NULL, request->path, ret_status, err)
+			 : dumps_open(request->path, path, ret_status, err);
+
+	if (fd >= 0)
+		fd = check_magic(fd, by_path ? request->path : path, ret_status, err);
+	if (fd >= 0)
+		raise_limit(service->worker, fd);
+	return fd;
+}
+
+static int serve_write(const struct request *request, struct service *service,
+		       enum inq_status *ret_status, struct inq_error *err)
+{
 	int fd = -1;
 
-	if (request->kind == REQUEST_PATH)
-		fd = inq_open(NULL, request->path, &status, &err);
-	else if (request->kind == REQUEST_DUMP)
-		fd = dumps_open(request->path, answer->path, &status, &err);
-	if (fd >= 0)
-		fd = check_magic(fd, request->kind == REQUEST_DUMP ? answer->path : request->path,
-				 &status, &err);
+	switch (request->kind) {
+	case REQUEST_CREATE:
+		place_drop(&service->place);
+		*ret_status =
+			place_open(request->path, request->argument, &service->place, err);
+		fd = *ret_status == INQ_OK ? dup(service->place.file) : -1;
+		lift_file_limit(service->worker);
+		break;
+	case REQUEST_PUBLISH:
+		*ret_status = place_publish(&service->place, request->argument, err);
+		break;
+	case REQUEST_DISCARD:
+		place_drop(&service->place);
+		*ret_status = INQ_OK;
+		break;
+	case REQUEST_DETACH:
+		*ret_status = detach(service->live, err);
+		break;
+	default:
+		*ret_status = inq_fail(err, INQ_USAGE, "no such request");
+		break;
+	}
+	return fd;
+}
+
+static int serve_one(const struct request *request, struct service *service, struct answer *answer)
+{
+	bool reads = request->kind == REQUEST_PATH || request->kind == REQUEST_DUMP;
+	enum inq_status status = INQ_USAGE;
+	struct inq_error err = {0};
+	int fd = reads ? serve_read(request, service, answer->path, &status, &err)
+		       : serve_write(request, service, &status, &err);
+
 	answer->status = status;
 	answer->os_errno = err.os_errno;
 	memcpy(answer->text, err.text, sizeof(answer->text));
 	return fd;
 }
 
-void broker_serve(int socket, pid_t worker)
+void broker_serve(int socket, pid_t worker, struct inq_live *live)
 {
+	struct service service = {.worker = worker, .live = live};
 	struct request request;
 	int stray;
 
 	while (receive_message(socket, &request, sizeof(request), &stray)) {
 		struct answer answer = {0};
+		bool sent;
 		int fd;
 
 		if (stray >= 0)
 			close(stray);
 		request.path[sizeof(request.path) - 1] = '\0';
-		fd = serve_one(&request, &answer);
-		if (fd >= 0)
-			raise_limit(worker, fd);
-		if (!send_message(socket, &answer, sizeof(answer), fd))
-			break;
+		fd = serve_one(&request, &service, &answer);
+		sent = send_message(socket, &answer, sizeof(answer), fd);
 		if (fd >= 0)
 			close(fd);
+		if (!sent)
+			break;
 	}
+	place_drop(&service.place);
 }

@@ -13,13 +13,18 @@
 #define INQ_DEBUGGER_BROKER_H
 
 #include "debugger/dumps.h"
+#include "debugger/place.h"
 #include "support/opener.h"
 
 #include <sys/types.h>
 
+struct inq_live;
+
 /* The worker's end. */
 struct broker {
-	int socket; /* -1: there is no broker, and this process opens by itself */
+	int socket;            /* -1: there is no broker, and this process opens by itself */
+	struct inq_live *live; /* the process that is looked at, or NULL; used without a broker only */
+	struct place place;    /* the dump that is being written; used without a broker only */
 };
 
 /* Opens what the path names; for inq_session_options. `broker` is borrowed. */
@@ -29,9 +34,19 @@ struct inq_opener broker_opener(struct broker *broker);
 int broker_open_dump(struct broker *broker, const char *name, char ret_path[DUMP_PATH],
 		     enum inq_status *ret_status, struct inq_error *err);
 
+/* place_open(), place_publish(), place_drop(), there or here; one dump at a time. The descriptor is
+ * the caller's. */
+int broker_create(struct broker *broker, const char *path, bool overwrite,
+		  enum inq_status *ret_status, struct inq_error *err);
+enum inq_status broker_publish(struct broker *broker, enum place_form form, struct inq_error *err);
+void broker_discard(struct broker *broker);
+
+/* Let the live process go on. INQ_ABSENT: there is none. */
+enum inq_status broker_detach(struct broker *broker, struct inq_error *err);
+
 /* Serve one worker until it closes its end. Its memory limit grows with each file that it is given
- * (where `worker` is not 0). */
-void broker_serve(int socket, pid_t worker);
+ * (where `worker` is not 0). `live` may be NULL, and is let go on request only. */
+void broker_serve(int socket, pid_t worker, struct inq_live *live);
 
 /* Is this a file that a debugger reads? By its first bytes. */
 enum { BROKER_MAGIC = 16 };

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct broker;
+
 /* What the commands work on, and what they remember between each other. */
 struct debugger {
 	struct out out;
@@ -26,6 +28,10 @@ struct debugger {
 	uint64_t next_code;		       /* where u goes on */
 	const char *dump_style;		       /* name of the last d command, for `d` */
 	struct inq_disassembler *disassembler; /* NULL until needed */
+	bool live;                   /* the target is a running process */
+	const char *live_remark;     /* what could not be done for it, or NULL */
+	uint64_t held_since_ns;      /* when it was stopped, CLOCK_MONOTONIC */
+	struct broker *broker;       /* makes files, lets the process go; NULL: cannot be done */
 	/* .opendump: opens a path as -z does, with its last and prefixes; set by main. */
 	enum inq_status (*open)(struct debugger *debugger, const char *name, struct inq_error *err);
 };

@@ -99,6 +99,11 @@ const struct command commands[] = {
 	 "show the address space, or what lies at an address",
 	 "",
 	 NEEDS_SESSION, command_address},
+	{".dump", "[OPTIONS] FILE", "write a dump of what is open: smaller, or in the other form",
+	 "Letters behind /m say what a minidump holds; /f writes an ELF core. A running process goes on\n"
+	 "running; a dump gives a smaller one, a core a minidump. .dump /? lists the options.",
+	 NEEDS_NOTHING, command_dump},
+	{".detach", "", "let the process go on as it was, and stay", "", NEEDS_NOTHING, command_detach},
 	{"vertarget", "",
 	 "show the machine, the system and the process",
 	 "",

@@ -34,6 +34,9 @@ COMMAND_FUNCTION(command_u);
 COMMAND_FUNCTION(command_d);
 /* cmd_address.c */
 COMMAND_FUNCTION(command_address);
+/* cmd_dump.c */
+COMMAND_FUNCTION(command_dump);
+COMMAND_FUNCTION(command_detach);
 /* cmd_target.c */
 COMMAND_FUNCTION(command_vertarget);
 COMMAND_FUNCTION(command_process);

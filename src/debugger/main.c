@@ -2,6 +2,7 @@
 /* inquest, the debugger: options, the two processes, and what is said before and after. */
 #include "config.h"
 
+#include "capture/options.h"
 #include "debugger/broker.h"
 #include "debugger/command.h"
 #include "debugger/list.h"
@@ -9,7 +10,11 @@
 #include "debugger/sandbox.h"
 #include "debugger/show.h"
 #include "support/file.h"
+#include "target/gather.h"
+#include "target/live.h"
+#include "target/proc_files.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -26,7 +31,10 @@ enum exit_code { EXIT_DONE = 0, EXIT_COULD_NOT = 1, EXIT_MISUSED = 2 };
 
 struct arguments {
 	const char *dump, *commands, *symbol_path, *image_path;
+	uint32_t pid;
+	uint64_t record;
 	bool json, list, sandbox;
+	bool snapshot, no_snapshot;
 };
 
 /* Everything that main's process and the worker need; lives in main. */
@@ -35,6 +43,8 @@ struct program {
 	struct broker broker;
 	struct arguments arguments;
 	struct inq_spool_list *spool; /* of `inquest list` */
+	struct inq_live *live;        /* of -p */
+	bool forked;                  /* this is the worker: the process is the broker's to let go */
 };
 
 static volatile int interrupted;
@@ -58,6 +68,7 @@ const char *__asan_default_options(void)
 
 static const char usage_text[] =
 	"usage: inquest -z FILE [-c COMMANDS] [-y PATH] [-i PATH] [--json]\n"
+	"       inquest -p PID [-c COMMANDS] [--snapshot | --no-snapshot] ...\n"
 	"       inquest list [--json]\n"
 	"\n"
 	"Look at a minidump or an ELF core: what died, of what, where.\n"
@@ -65,6 +76,11 @@ static const char usage_text[] =
 	"  -z FILE        open FILE; 'last' is the newest dump of the spool, and the beginning of "
 	"a name\n"
 	"                 there is enough\n"
+	"  -p PID         look at a running process; it stands still meanwhile and then goes on.\n"
+	"                 With commands and no terminal a copy of it is looked at, and it goes on\n"
+	"                 at once\n"
+	"  -j RECORD      with -p: the address of its JIT_DEBUG_INFO\n"
+	"      --snapshot, --no-snapshot  look at a copy, or not\n"
 	"  -c COMMANDS    run commands, parted by ';' (at a terminal the prompt follows)\n"
 	"  -y PATH        where debug files are, folders with ':' between\n"
 	"  -i PATH        where programs and libraries are\n"
@@ -77,13 +93,22 @@ static const char usage_text[] =
 	"them.\n"
 	"Exit status: 0 done, 1 could not, 2 misused.\n";
 
-enum { OPTION_JSON = 256, OPTION_VERSION, OPTION_HELP, OPTION_NO_SANDBOX };
+enum {
+	OPTION_JSON = 256,
+	OPTION_VERSION,
+	OPTION_HELP,
+	OPTION_NO_SANDBOX,
+	OPTION_SNAPSHOT,
+	OPTION_NO_SNAPSHOT,
+};
 
 static const struct option long_options[] = {
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"no-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
+	{"snapshot", no_argument, NULL, OPTION_SNAPSHOT},
+	{"no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT},
 	{NULL, 0, NULL, 0},
 };
 
@@ -96,14 +121,38 @@ static int misused(struct debugger *debugger, const char *what, const char *word
 	return EXIT_MISUSED;
 }
 
+static bool take_number(const char *text, int base, uint64_t most, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, base);
+	return isxdigit((unsigned char)*text) && !*end && !errno && *ret && *ret <= most;
+}
+
 /* -1: go on; else the exit code. */
 static int take_option(struct program *program, int option)
 {
 	struct arguments *arguments = &program->arguments;
+	uint64_t value;
 
 	switch (option) {
 	case 'z':
 		arguments->dump = optarg;
+		return -1;
+	case 'p':
+		return take_number(optarg, 10, INT32_MAX, &value)
+			       ? (arguments->pid = (uint32_t)value, -1)
+			       : misused(&program->debugger, "-p: no process id:", optarg);
+	case 'j':
+		return take_number(optarg, 16, UINT64_MAX, &arguments->record)
+			       ? -1
+			       : misused(&program->debugger, "-j: no address:", optarg);
+	case OPTION_SNAPSHOT:
+		arguments->snapshot = true;
+		return -1;
+	case OPTION_NO_SNAPSHOT:
+		arguments->no_snapshot = true;
 		return -1;
 	case 'c':
 		arguments->commands = optarg;
@@ -138,7 +187,7 @@ static int take_arguments(struct program *program, int argc, char **argv)
 
 	opterr = 0;
 	for (int option;
-	     (option = getopt_long(argc, argv, ":z:c:y:i:", long_options, NULL)) != -1;) {
+	     (option = getopt_long(argc, argv, ":z:p:j:c:y:i:", long_options, NULL)) != -1;) {
 		int code = option == ':'   ? misused(&program->debugger, "a value is missing after",
 						     argv[optind - 1])
 			   : option == '?' ? misused(&program->debugger, "there is no option",
@@ -148,7 +197,7 @@ static int take_arguments(struct program *program, int argc, char **argv)
 		if (code >= 0)
 			return code;
 	}
-	if (optind < argc && strcmp(argv[optind], "list") == 0 && !arguments->dump) {
+	if (optind < argc && strcmp(argv[optind], "list") == 0 && !arguments->dump && !arguments->pid) {
 		arguments->list = true;
 		optind++;
 	}
@@ -158,18 +207,42 @@ static int take_arguments(struct program *program, int argc, char **argv)
 	if (arguments->list &&
 	    (arguments->commands || arguments->symbol_path || arguments->image_path))
 		return misused(&program->debugger, "list takes only --json", NULL);
-	if (!arguments->dump && !arguments->list && !isatty(STDIN_FILENO))
+	if (arguments->dump && arguments->pid)
+		return misused(&program->debugger, "-z and -p: one target at a time", NULL);
+	if (!arguments->pid && (arguments->record || arguments->snapshot || arguments->no_snapshot))
+		return misused(&program->debugger, "-j and --snapshot go with -p", NULL);
+	if (arguments->snapshot && arguments->no_snapshot)
+		return misused(&program->debugger, "--snapshot and --no-snapshot contradict each other", NULL);
+	if (!arguments->dump && !arguments->list && !arguments->pid && !arguments->commands &&
+	    !isatty(STDIN_FILENO))
 		return misused(&program->debugger, "which dump? -z FILE, or -z last", NULL);
 	return -1;
 }
 
 /* --- the work --------------------------------------------------------------------- */
 
-/* Opens a dump in place of the one that is open; on failure that one stays. */
+/* A session of the target in place of the one that is open; on failure that one stays. */
+static enum inq_status take_target(struct debugger *debugger, struct inq_target *target,
+				   const char *name, struct inq_error *err)
+{
+	struct inq_session *session;
+	enum inq_status status = inq_session_new(target, &debugger->options, &session, err);
+
+	if (status != INQ_OK)
+		return status;
+	inq_session_free(debugger->session);
+	debugger->session = session;
+	debugger->next_dump = debugger->next_code = 0;
+	inq_disassembler_free(debugger->disassembler);
+	debugger->disassembler = NULL;
+	if (!debugger->json)
+		show_opening(debugger, name);
+	return INQ_OK;
+}
+
 static enum inq_status open_dump(struct debugger *debugger, const char *name, struct inq_error *err)
 {
 	struct program *program = (struct program *)debugger;
-	struct inq_session *session;
 	struct inq_target *target;
 	struct inq_file *file;
 	char path[DUMP_PATH] = "";
@@ -182,17 +255,24 @@ static enum inq_status open_dump(struct debugger *debugger, const char *name, st
 	if (status == INQ_OK)
 		status = inq_target_open(file, &target, err);
 	if (status == INQ_OK)
-		status = inq_session_new(target, &debugger->options, &session, err);
+		status = take_target(debugger, target, path, err);
+	if (status == INQ_OK)
+		debugger->live = false;
+	return status;
+}
+
+static enum inq_status open_live(struct program *program, struct inq_error *err)
+{
+	struct debugger *debugger = &program->debugger;
+	struct inq_target *target;
+	enum inq_status status = inq_target_open_live(inq_live_source(program->live), &target, err);
+
 	if (status != INQ_OK)
 		return status;
-	inq_session_free(debugger->session);
-	debugger->session = session;
-	debugger->next_dump = debugger->next_code = 0;
-	inq_disassembler_free(debugger->disassembler);
-	debugger->disassembler = NULL;
-	if (!debugger->json)
-		show_opening(debugger, path);
-	return INQ_OK;
+	debugger->live = true;
+	debugger->live_remark = inq_live_remark(program->live);
+	debugger->held_since_ns = inq_live_held_since(program->live);
+	return take_target(debugger, target, target->name, err);
 }
 
 static int exit_code(enum inq_status status)
@@ -223,8 +303,11 @@ static int work(struct program *program, struct repl *repl)
 
 	if (arguments->list)
 		return exit_code(list_dumps(debugger, program->spool, isatty(STDOUT_FILENO)));
-	if (arguments->dump) {
-		if (open_dump(debugger, arguments->dump, &err) != INQ_OK)
+	if (arguments->dump || program->live) {
+		enum inq_status opened = program->live ? open_live(program, &err)
+						       : open_dump(debugger, arguments->dump, &err);
+
+		if (opened != INQ_OK)
 			return say_failure(debugger, &err);
 		out_flush(&debugger->out);
 	}
@@ -252,6 +335,10 @@ static void finish(struct program *program)
 	struct debugger *debugger = &program->debugger;
 
 	inq_session_free(debugger->session);
+	if (program->forked)
+		inq_live_forget(program->live);
+	else
+		inq_live_free(program->live);
 	inq_disassembler_free(debugger->disassembler);
 	free(debugger->symbol_path);
 	free(debugger->image_path);
@@ -260,31 +347,42 @@ static void finish(struct program *program)
 	out_done(&debugger->errors);
 }
 
+static int compare_descriptors(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static enum inq_status confine(struct program *program, int socket, int history,
+			       struct inq_error *err)
+{
+	int keep[2 + INQ_SOURCE_DESCRIPTORS];
+	size_t count = 0;
+
+	keep[count++] = socket;
+	if (history >= 0)
+		keep[count++] = history;
+	if (program->live)
+		count += inq_source_descriptors(inq_live_source(program->live), keep + count);
+	qsort(keep, count, sizeof(keep[0]), compare_descriptors);
+	return sandbox_enter(keep, count, err);
+}
+
 /* The process that parses. `socket` is its way to the broker, -1 unconfined. */
 static int worker(struct program *program, int socket)
 {
 	struct debugger *debugger = &program->debugger;
 	struct inq_error err = {0};
-	int keep[2], history, code;
+	int history, code;
 	struct repl *repl = repl_new(debugger, &history);
-	size_t count = 0;
 
-	if (socket >= 0) {
-		keep[count++] = socket;
-		if (history >= 0)
-			keep[count++] = history;
-		if (count == 2 && keep[0] > keep[1]) {
-			keep[0] = history;
-			keep[1] = socket;
-		}
-		if (sandbox_enter(keep, count, &err) != INQ_OK) {
-			out_print(&debugger->errors, "inquest: %s; --no-sandbox goes on without\n",
-				  err.text);
-			repl_free(repl);
-			return EXIT_COULD_NOT;
-		}
+	if (socket >= 0 && confine(program, socket, history, &err) != INQ_OK) {
+		out_print(&debugger->errors, "inquest: %s; --no-sandbox goes on without\n", err.text);
+		repl_free(repl);
+		return EXIT_COULD_NOT;
 	}
 	program->broker.socket = socket;
+	program->broker.live = program->live;
+	debugger->broker = &program->broker;
 	debugger->options.opener = broker_opener(&program->broker);
 	catch_interrupts();
 	code = work(program, repl);
@@ -319,13 +417,14 @@ static int run_confined(struct program *program)
 		return EXIT_COULD_NOT;
 	}
 	if (pid == 0) {
+		program->forked = true;
 		close(pair[0]);
 		return worker(program, pair[1]);
 	}
 	close(pair[1]);
 	/* Ctrl-C is the worker's; this process ends when that one does. */
 	signal(SIGINT, SIG_IGN);
-	broker_serve(pair[0], pid);
+	broker_serve(pair[0], pid, program->live);
 	close(pair[0]);
 	code = wait_for(program, pid);
 	return code;
@@ -334,6 +433,49 @@ static int run_confined(struct program *program)
 static char *copy(const char *text)
 {
 	return text ? strdup(text) : NULL;
+}
+
+/* What commands that nobody waits for will ask of /proc: reading it all would make the process stand still longer. */
+static uint32_t wanted_by(const char *line)
+{
+	static const struct {
+		const char *word;
+		uint32_t wants;
+	} words[] = {
+		{"!handle", INQ_PROC_HANDLES}, {"!runaway", INQ_PROC_THREADS}, {".ttime", INQ_PROC_THREADS},
+		{"!token", INQ_PROC_TOKEN},    {"rX", INQ_PROC_XSTATE},	       {"rY", INQ_PROC_XSTATE},
+		{"/fy", INQ_PROC_XSTATE},
+	};
+	uint32_t wants = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		wants |= strstr(line, words[i].word) ? words[i].wants : 0;
+	for (const char *at = line; (at = strstr(at, "/m")); at += 2) {
+		struct inq_dump_options options;
+		char word[32];
+
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " \t;"), at);
+		if (inq_dump_options_parse(word, &options, NULL) == INQ_OK)
+			wants |= inq_dump_options_wants(&options);
+	}
+	return wants;
+}
+
+/* The privileged half of -p, in this process: what comes after inherits what it gathered. Commands that nobody at a
+ * terminal waits for get a copy, so that the process stands still for no longer than that takes. */
+static enum inq_status stop_process(struct program *program, struct inq_error *err)
+{
+	const struct arguments *arguments = &program->arguments;
+	bool attended = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	const struct inq_live_options options = {
+		.copy = arguments->snapshot ||
+			(!arguments->no_snapshot && !arguments->record && arguments->commands && !attended),
+		.wants = arguments->commands && !attended ? wanted_by(arguments->commands)
+							  : UINT32_MAX & ~(uint32_t)INQ_PROC_KERNEL,
+		.record = arguments->record,
+	};
+
+	return inq_live_open(arguments->pid, &options, &program->live, err);
 }
 
 int main(int argc, char **argv)
@@ -357,6 +499,8 @@ int main(int argc, char **argv)
 		debugger->options.symbol_path = debugger->symbol_path;
 		debugger->options.image_path = debugger->image_path;
 		if (program.arguments.list && dumps_list(&program.spool, &err) != INQ_OK)
+			code = say_failure(debugger, &err);
+		else if (program.arguments.pid && stop_process(&program, &err) != INQ_OK)
 			code = say_failure(debugger, &err);
 		else if (program.arguments.sandbox)
 			code = run_confined(&program);

@@ -211,7 +211,7 @@ static enum inq_status set_limits(struct inq_error *err)
 {
 	bool done = limit(RLIMIT_CORE, 0, true) && limit(RLIMIT_CPU, SANDBOX_CPU, true) &&
 		    limit(RLIMIT_NOFILE, SANDBOX_FILES, true) &&
-		    limit(RLIMIT_FSIZE, SANDBOX_UNPACKED, true);
+		    limit(RLIMIT_FSIZE, SANDBOX_UNPACKED, false);
 
 	/* AddressSanitizer reserves terabytes of shadow, which count as data. The hard limit stays:
 	 * it is the broker that raises the soft one, and the filter that keeps this process from

@@ -202,18 +202,28 @@ void inq_gather(int process, int files, struct inq_gathered *ret)
 	ret->source.threads = ret->threads;
 }
 
+size_t inq_source_descriptors(const struct inq_dying_source *source, int to[INQ_SOURCE_DESCRIPTORS])
+{
+	const int descriptors[INQ_SOURCE_DESCRIPTORS] = {
+		source->core_fd, source->mem_fd, source->smaps_fd, source->cpuinfo_fd, source->os_release_fd,
+		source->pagemap_fd,
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < INQ_SOURCE_DESCRIPTORS; i++) {
+		if (descriptors[i] >= 0)
+			to[count++] = descriptors[i];
+	}
+	return count;
+}
+
 void inq_gathered_done(struct inq_gathered *gathered)
 {
-	const int descriptors[] = {
-		gathered->source.core_fd,    gathered->source.mem_fd,	     gathered->source.smaps_fd,
-		gathered->source.cpuinfo_fd, gathered->source.os_release_fd,
-		gathered->source.pagemap_fd,
-	};
+	int descriptors[INQ_SOURCE_DESCRIPTORS];
+	size_t count = inq_source_descriptors(&gathered->source, descriptors);
 
-	for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++) {
-		if (descriptors[i] >= 0)
-			close(descriptors[i]);
-	}
+	for (size_t i = 0; i < count; i++)
+		close(descriptors[i]);
 	for (size_t i = 0; i < INQ_DYING_TEXT_COUNT; i++)
 		inq_buffer_done(&gathered->texts[i]);
 	free(gathered->threads);

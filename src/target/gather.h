@@ -51,6 +51,10 @@ void inq_gather_but_threads(int process, int files, struct inq_gathered *ret);
 void inq_gather_wanted(int process, int files, uint32_t wants, struct inq_gathered *ret);
 void inq_gathered_wanted_done(struct inq_gathered *gathered); /* part of inq_gathered_done() */
 
+/* The descriptors of a source, those that are open: what a confined process has to keep. */
+enum { INQ_SOURCE_DESCRIPTORS = 6 };
+size_t inq_source_descriptors(const struct inq_dying_source *source, int to[INQ_SOURCE_DESCRIPTORS]);
+
 /* Closes and frees all that it holds. */
 void inq_gathered_done(struct inq_gathered *gathered);
 

@@ -73,44 +73,47 @@ static uint64_t fault_address(const siginfo_t *info, uint64_t ip)
 	}
 }
 
-static enum inq_status read_exception(struct inq_target *target, struct inq_jit *jit, struct inq_error *err)
+enum inq_status inq_jit_read_exception(struct inq_target *target, uint64_t address, uint64_t pc,
+				       struct inq_exception *ret, struct inq_error *err)
 {
-	struct inq_exception *exception = &jit->exception;
 	enum inq_status status;
 	siginfo_t info;
 
 	_Static_assert(sizeof(info) == SIGINFO_SIZE, "siginfo_t");
-	status = inq_target_read_all(target, jit->info.exception_record, &info, sizeof(info), err);
+	status = inq_target_read_all(target, address, &info, sizeof(info), err);
 	if (status)
 		return inq_prepend(err, status, "siginfo");
-	exception->tid = jit->info.thread_id;
-	exception->code = (uint32_t)info.si_signo;
-	exception->flags = (uint32_t)info.si_code;
-	exception->address = fault_address(&info, jit->info.exception_address);
-	exception->has_siginfo = true;
-	memcpy(exception->siginfo, &info, sizeof(info));
+	*ret = (struct inq_exception){
+		.code = (uint32_t)info.si_signo,
+		.flags = (uint32_t)info.si_code,
+		.address = fault_address(&info, pc),
+		.has_siginfo = true,
+	};
+	memcpy(ret->siginfo, &info, sizeof(info));
 	return INQ_OK;
 }
 
-static enum inq_status read_context(struct inq_target *target, struct inq_jit *jit, struct inq_error *err)
+enum inq_status inq_jit_read_context(struct inq_target *target, uint64_t address, struct inq_context *ret,
+				     uint64_t *ret_fp_address, struct inq_error *err)
 {
 	uint8_t fp[FXSAVE_SIZE];
 	bool has_fp;
 	enum inq_status status;
 	mcontext_t machine;
-	uint64_t at = jit->info.context_record;
+	uint64_t at = address;
 
 	if (__builtin_add_overflow(at, offsetof(ucontext_t, uc_mcontext), &at))
 		return inq_fail(err, INQ_BAD_DATA, "context record: 0x%llx is no address",
-				(unsigned long long)jit->info.context_record);
+				(unsigned long long)address);
 	status = inq_target_read_all(target, at, &machine, sizeof(machine), err);
 	if (status)
 		return inq_prepend(err, status, "context record");
-	jit->fp_address = (uint64_t)machine.fpregs;
+	if (ret_fp_address)
+		*ret_fp_address = (uint64_t)machine.fpregs;
 	has_fp = machine.fpregs &&
 		 inq_target_read_all(target, (uint64_t)machine.fpregs, fp, sizeof(fp), NULL) == INQ_OK;
 	if (!inq_context_from_mcontext(INQ_MACHINE_AMD64, &machine, sizeof(machine), has_fp ? fp : NULL,
-				       has_fp ? sizeof(fp) : 0, &jit->context))
+				       has_fp ? sizeof(fp) : 0, ret))
 		return inq_fail(err, INQ_BAD_DATA, "context record: not an x86-64 mcontext");
 	return INQ_OK;
 }
@@ -122,10 +125,12 @@ enum inq_status inq_jit_read(struct inq_target *target, uint64_t address, struct
 
 	if (!status) {
 		read_extension(target, address, &jit);
-		status = read_exception(target, &jit, err);
+		status = inq_jit_read_exception(target, jit.info.exception_record, jit.info.exception_address,
+						&jit.exception, err);
+		jit.exception.tid = jit.info.thread_id;
 	}
 	if (!status)
-		status = read_context(target, &jit, err);
+		status = inq_jit_read_context(target, jit.info.context_record, &jit.context, &jit.fp_address, err);
 	if (status)
 		return inq_prepend(err, status, "record at 0x%llx", (unsigned long long)address);
 	*ret = jit;

@@ -32,6 +32,14 @@ struct inq_jit {
  */
 enum inq_status inq_jit_read(struct inq_target *target, uint64_t address, struct inq_jit *ret, struct inq_error *err);
 
+/* What it is made of, for those who have the addresses only (/xr, /xc). `pc` is the address of an exception that has
+ * none of its own; ret->tid is the caller's to fill in. *ret_fp_address (may be NULL) is where the floating-point
+ * state lies. INQ_FAULT, INQ_BAD_DATA as above. */
+enum inq_status inq_jit_read_exception(struct inq_target *target, uint64_t address, uint64_t pc,
+				       struct inq_exception *ret, struct inq_error *err);
+enum inq_status inq_jit_read_context(struct inq_target *target, uint64_t address, struct inq_context *ret,
+				     uint64_t *ret_fp_address, struct inq_error *err);
+
 /* One piece each of what it has to tell; INQ_ABSENT past the last or where a slot is free. `index` counts slots:
  * 0 to INQ_RECORD_ANNOTATIONS - 1, 0 to INQ_RECORD_UNLOADED - 1 (oldest first). Texts are NUL-terminated. */
 enum inq_status inq_jit_annotation(struct inq_target *target, const struct inq_jit *jit, size_t index,

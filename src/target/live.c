@@ -5,6 +5,7 @@
 
 #include "target/copy.h"
 #include "target/gather.h"
+#include "target/proc_files.h"
 #include "target/status_text.h"
 #include "target/stop.h"
 
@@ -24,6 +25,7 @@ struct inq_live {
 	struct inq_gathered gathered;
 	struct inq_stopped stopped;
 	struct inq_dying_stopped *registers;
+	bool has_xstate;
 	struct inq_copy copy;
 	int memory;         /* read and write, where there is a record */
 	uint64_t since_ns, held_us;
@@ -85,6 +87,21 @@ static enum inq_status stop(struct inq_live *live, unsigned deadline_ms, struct 
 			live->pid);
 }
 
+/* The extended registers, in memory that lives as long as `live`. */
+static void take_xstate(struct inq_live *live, const struct inq_stopped_thread *thread, struct inq_dying_stopped *to)
+{
+	uint8_t area[INQ_XSTATE_MAX];
+	size_t size = thread->stopped ? inq_stop_xstate(thread->tid, area, sizeof(area)) : 0;
+	uint8_t *kept = size ? malloc(size) : NULL;
+
+	if (!kept)
+		return;
+	memcpy(kept, area, size);
+	to->xstate = kept;
+	to->xstate_size = size;
+	live->has_xstate = true;
+}
+
 /* The list that stopping made, in the two forms that a target takes. */
 static enum inq_status take_threads(struct inq_live *live, struct inq_error *err)
 {
@@ -104,6 +121,8 @@ static enum inq_status take_threads(struct inq_live *live, struct inq_error *err
 			.tls = thread->tls,
 			.context = thread->context,
 		};
+		if (gathered->source.wants & INQ_PROC_XSTATE)
+			take_xstate(live, thread, &live->registers[i]);
 		gathered->threads[i].tid = thread->tid;
 		memcpy(gathered->threads[i].comm, thread->comm, sizeof(thread->comm));
 		if (thread->tracer && !live->remark[0])
@@ -124,28 +143,29 @@ static enum inq_status take_threads(struct inq_live *live, struct inq_error *err
 static bool use_copy(struct inq_live *live)
 {
 	struct inq_dying_source *source = &live->gathered.source;
-	char path[48];
-	int memory, smaps;
+	const struct {
+		const char *name;
+		int *place;
+	} files[] = {{"mem", &source->mem_fd}, {"smaps", &source->smaps_fd}, {"pagemap", &source->pagemap_fd}};
+	int opened[3];
+	bool good = true;
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)live->copy.pid);
-	memory = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)live->copy.pid);
-	smaps = open(path, O_RDONLY | O_CLOEXEC);
-	if (memory < 0 || smaps < 0) {
-		if (memory >= 0)
-			close(memory);
-		if (smaps >= 0)
-			close(smaps);
-		return false;
+	for (size_t i = 0; i < 3; i++) {
+		char path[48];
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", (int)live->copy.pid, files[i].name);
+		opened[i] = open(path, O_RDONLY | O_CLOEXEC);
+		good &= opened[i] >= 0;
 	}
-	close(source->mem_fd);
-	close(source->smaps_fd);
-	close(source->pagemap_fd);
-	source->mem_fd = memory;
-	source->smaps_fd = smaps;
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)live->copy.pid);
-	source->pagemap_fd = open(path, O_RDONLY | O_CLOEXEC);
-	return true;
+	for (size_t i = 0; i < 3; i++) {
+		int unused = good ? *files[i].place : opened[i];
+
+		if (unused >= 0)
+			close(unused);
+		if (good)
+			*files[i].place = opened[i];
+	}
+	return good;
 }
 
 static void make_copy(struct inq_live *live)
@@ -177,6 +197,7 @@ static enum inq_status gather(struct inq_live *live, const struct inq_live_optio
 	source->dump_time = (uint64_t)time(NULL);
 	source->record = options->record;
 	source->living = true;
+	inq_gather_wanted(live->process, live->files, options->wants | INQ_PROC_FLAGS, &live->gathered);
 	if (options->record)
 		live->memory = inq_gather_open(live->files, "mem", O_RDWR);
 	status = take_threads(live, err);
@@ -289,6 +310,8 @@ void inq_live_forget(struct inq_live *live)
 	if (live->memory >= 0)
 		close(live->memory);
 	inq_gathered_done(&live->gathered);
+	for (size_t i = 0; live->has_xstate && i < live->stopped.count; i++)
+		free((void *)(uintptr_t)live->registers[i].xstate);
 	inq_stop_done(&live->stopped);
 	free(live->registers);
 	free(live);

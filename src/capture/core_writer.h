@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/**
+ * The full user-mode dump of Linux: an ELF core, made of any target that has memory and threads.
+ *
+ * Written as the kernel writes one (fs/binfmt_elf.c): the crashed thread first with the process's notes behind it
+ * (NT_PRPSINFO, NT_SIGINFO, NT_AUXV, NT_FILE), for each thread NT_PRSTATUS, NT_FPREGSET and, where asked for and
+ * there, NT_X86_XSTATE; a PT_LOAD for each mapping, whose bytes are in the file as far as the target has them.
+ * Zeroes are holes. The ELF header comes last, so that half a core is never taken for one.
+ *
+ * x86-64 only. Opens nothing; memory is read in pieces of 1 MiB.
+ */
+#ifndef INQ_CAPTURE_CORE_WRITER_H
+#define INQ_CAPTURE_CORE_WRITER_H
+
+#include "support/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct inq_target;
+struct inq_veil;
+
+struct inq_core_report {
+	uint64_t file_size;     /* bytes, holes included */
+	uint64_t memory_bytes;  /* of the process, in the core */
+	uint64_t missing_bytes; /* that could not be read, and are zero */
+	size_t threads;
+	size_t threads_left_out; /* whose registers nobody has */
+	size_t segments;
+};
+
+/**
+ * @veil      borrowed; a core has no room for what a filter leaves, so only one that shows everything
+ * @extended  NT_X86_XSTATE too (/fy)
+ * @fd        an empty regular file, open for reading and writing; borrowed
+ * @ret       may be NULL
+ *
+ * INQ_UNSUPPORTED: another processor; a veil that filters. INQ_ABSENT: no thread has registers, or there is no
+ * memory. INQ_OS: writing failed (errno kept). INQ_NO_MEMORY.
+ */
+enum inq_status inq_core_write(struct inq_veil *veil, bool extended, int fd, struct inq_core_report *ret,
+			       struct inq_error *err);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "engine/dump.h"
+
+#include "capture/capture.h"
+#include "capture/core_writer.h"
+#include "privacy/veil.h"
+#include "support/buffer.h"
+#include "target/jit.h"
+#include "target/override.h"
+
+#include <signal.h>
+
+enum { EXCEPTIONS = INQ_SWITCH_RECORD | INQ_SWITCH_CONTEXT | INQ_SWITCH_EXCEPTION | INQ_SWITCH_POINTERS };
+
+static uint32_t current_tid(struct inq_session *session)
+{
+	size_t count;
+	const struct inq_thread *threads = inq_session_threads(session, &count);
+	long index = inq_session_thread(session);
+
+	return index >= 0 && (size_t)index < count ? threads[index].tid : 0;
+}
+
+static enum inq_status from_record(struct inq_target *target, uint64_t address, struct inq_override *ret,
+				   struct inq_error *err)
+{
+	struct inq_jit jit;
+	enum inq_status status = inq_jit_read(target, address, &jit, err);
+
+	if (status != INQ_OK)
+		return inq_prepend(err, status, "/j");
+	ret->exception = jit.exception;
+	ret->context = jit.context;
+	ret->has_context = true;
+	return INQ_OK;
+}
+
+/* /xc, /xr, or the two that /xp points at; 0 is none. */
+static enum inq_status from_pieces(struct inq_session *session, uint64_t exception, uint64_t context,
+				   struct inq_override *ret, struct inq_error *err)
+{
+	struct inq_target *target = inq_session_target(session);
+	enum inq_status status = INQ_OK;
+
+	if (context)
+		status = inq_jit_read_context(target, context, &ret->context, NULL, err);
+	else
+		inq_session_context(session, &ret->context, NULL);
+	ret->has_context = context != 0;
+	if (status == INQ_OK && exception)
+		status = inq_jit_read_exception(target, exception, inq_context_pc(&ret->context), &ret->exception, err);
+	else if (status == INQ_OK)
+		/* Registers alone: a stop there, as a debugger's breakpoint would be. */
+		ret->exception = (struct inq_exception){.code = SIGTRAP, .address = inq_context_pc(&ret->context)};
+	return status;
+}
+
+static enum inq_status from_pointers(struct inq_session *session, uint64_t address, struct inq_override *ret,
+				     struct inq_error *err)
+{
+	uint64_t pair[2];
+	enum inq_status status = inq_target_read_all(inq_session_target(session), address, pair, sizeof(pair), err);
+
+	if (status != INQ_OK)
+		return inq_prepend(err, status, "/xp");
+	if (!pair[0] || !pair[1])
+		return inq_fail(err, INQ_BAD_DATA, "/xp: at 0x%llx are no two pointers", (unsigned long long)address);
+	return from_pieces(session, pair[0], pair[1], ret, err);
+}
+
+/* The target as the command wants it seen; *ret_made is to be freed. */
+static enum inq_status override(struct inq_session *session, const struct inq_dump_command *command,
+				struct inq_target **ret_made, struct inq_error *err)
+{
+	struct inq_override what = {0};
+	enum inq_status status;
+
+	*ret_made = NULL;
+	if (!(command->switches & EXCEPTIONS))
+		return INQ_OK;
+	if (command->switches & INQ_SWITCH_RECORD)
+		status = from_record(inq_session_target(session), command->record, &what, err);
+	else if (command->switches & INQ_SWITCH_POINTERS)
+		status = from_pointers(session, command->pointers, &what, err);
+	else
+		status = from_pieces(session, command->exception, command->context, &what, err);
+	if (status != INQ_OK)
+		return status;
+	if (command->switches & INQ_SWITCH_THREAD)
+		what.exception.tid = command->thread;
+	else if (!what.exception.tid)
+		what.exception.tid = current_tid(session);
+	return inq_target_override(inq_session_target(session), &what, ret_made, err);
+}
+
+static enum inq_status write_core(struct inq_veil *veil, bool extended, int fd, struct inq_dump_result *ret,
+				  struct inq_error *err)
+{
+	struct inq_core_report report;
+	enum inq_status status = inq_core_write(veil, extended, fd, &report, err);
+
+	if (status == INQ_OK)
+		*ret = (struct inq_dump_result){
+			.file_size = report.file_size,
+			.memory_bytes = report.memory_bytes,
+			.missing_bytes = report.missing_bytes,
+			.threads = report.threads,
+			.threads_left_out = report.threads_left_out,
+		};
+	return status;
+}
+
+static enum inq_status write_mini(struct inq_veil *veil, const struct inq_dump_command *command, const char *remark,
+				  uint64_t held_since_ns, int fd, struct inq_dump_result *ret, struct inq_error *err)
+{
+	struct inq_buffer words = {0};
+	struct inq_capture_hooks hooks = {.held_since_ns = held_since_ns};
+	struct inq_capture_report report;
+	enum inq_status status;
+
+	inq_buffer_printf(&words, "%s%s%s", command->comment, command->comment[0] && remark ? "\n" : "",
+			  remark ? remark : "");
+	if (words.size)
+		hooks.remark = inq_buffer_text(&words);
+	status = inq_capture(veil, &command->letters, fd, &hooks, &report, err);
+	inq_buffer_done(&words);
+	if (status == INQ_OK)
+		*ret = (struct inq_dump_result){
+			.file_size = report.file_size,
+			.memory_bytes = report.memory_bytes,
+			.threads = report.threads,
+			.streams = report.streams,
+			.incomplete = report.incomplete,
+		};
+	return status;
+}
+
+enum inq_status inq_session_write_dump(struct inq_session *session, const struct inq_dump_command *command,
+				       const char *remark, uint64_t held_since_ns, int fd,
+				       struct inq_dump_result *ret, struct inq_error *err)
+{
+	bool full = command->switches & (INQ_SWITCH_FULL | INQ_SWITCH_FULL_EXTENDED);
+	const struct inq_dump_options plain = {.text = "m"};
+	struct inq_veil_policy policy = inq_dump_options_policy(full ? &plain : &command->letters);
+	struct inq_target *made;
+	struct inq_veil *veil;
+	enum inq_status status = override(session, command, &made, err);
+
+	if (status != INQ_OK)
+		return status;
+	status = inq_veil_new(made ? made : inq_session_target(session), &policy, &veil, err);
+	if (status == INQ_OK) {
+		status = full ? write_core(veil, command->switches & INQ_SWITCH_FULL_EXTENDED, fd, ret, err)
+			      : write_mini(veil, command, remark, held_since_ns, fd, ret, err);
+		inq_veil_free(veil);
+	}
+	inq_target_free(made);
+	return status;
+}
