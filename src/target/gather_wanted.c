@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/klog.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum {
@@ -125,6 +125,19 @@ static void add_facts(struct wanted *wanted, int directory, const char *number)
 	add(wanted, name, text, (size_t)size, false);
 }
 
+/* A socket that is in no table, since it is not bound, still has a protocol. */
+static void add_protocol(struct wanted *wanted, int directory, const char *number)
+{
+	char path[64], name[48], protocol[32];
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%.16s", directory, number);
+	size = getxattr(path, "system.sockprotoname", protocol, sizeof(protocol));
+	snprintf(name, sizeof(name), "protocol/%.16s", number);
+	if (size > 0)
+		add(wanted, name, protocol, strnlen(protocol, (size_t)size), false);
+}
+
 static bool add_descriptor(struct wanted *wanted, int directory, const char *number)
 {
 	char name[48], path[48], head[8] = "";
@@ -133,8 +146,10 @@ static bool add_descriptor(struct wanted *wanted, int directory, const char *num
 		return false;
 	snprintf(name, sizeof(name), "fd/%.16s", number);
 	add_link(wanted, directory, number, name);
-	if (readlinkat(directory, number, head, 7) == 7 && !strcmp(head, "socket:"))
+	if (readlinkat(directory, number, head, 7) == 7 && !strcmp(head, "socket:")) {
 		wanted->has_socket = true;
+		add_protocol(wanted, directory, number);
+	}
 	add_facts(wanted, directory, number);
 	snprintf(path, sizeof(path), "fdinfo/%.16s", number);
 	add_file(wanted, wanted->files, path, path, SMALL_MAX);

@@ -173,6 +173,16 @@ static uint64_t bracketed(const struct inq_proc_file *link)
 	return value;
 }
 
+static void name_unbound(struct making *making, uint64_t number, struct inq_buffer *name, struct inq_buffer *details)
+{
+	const struct inq_proc_file *protocol = inq_proc_files_numbered(making->files, "protocol", number, NULL);
+
+	if (!protocol)
+		return;
+	inq_buffer_printf(name, "%.*s UNBOUND", (int)protocol->size, protocol->data);
+	inq_buffer_printf(details, "protocol: %.*s\nstate: UNBOUND\n", (int)protocol->size, protocol->data);
+}
+
 static void take_name(struct making *making, const struct inq_proc_file *link, struct inq_handle *handle,
 		      struct inq_buffer *details)
 {
@@ -185,6 +195,8 @@ static void take_name(struct making *making, const struct inq_proc_file *link, s
 		handle->deleted = true;
 		size -= tail;
 	}
+	if (handle->kind == INQ_HANDLE_SOCKET && !name.size)
+		name_unbound(making, handle->number, &name, details);
 	handle->name = name.size ? keep(making, name.data, name.size) : keep(making, link->data, size);
 	inq_buffer_done(&name);
 }
