@@ -14,12 +14,13 @@
 #include "handler/authority.h"
 #include "handler/channel.h"
 #include "handler/collect_args.h"
+#include "handler/debug.h"
 #include "handler/inherited.h"
 #include "handler/keeper.h"
 #include "handler/minimal.h"
-#include "handler/waiting.h"
 #include "handler/worker.h"
 #include "target/stop.h"
+#include "target/waiting.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +54,7 @@ static const char FAILED_NAME[] = "inquest-failed";
 struct collect {
 	struct inq_collect_args args;
 	char letters[LETTERS_MAX];
-	bool want_snapshot, is_root;
+	bool want_snapshot, want_debugger, is_root;
 	struct inq_config config;
 	struct inq_identity identity;
 	struct inq_core_args facts;      /* as inquest-core would have them from the kernel */
@@ -92,6 +93,12 @@ static bool take_letters(struct collect *collect)
 	const char *text = collect->args.dump;
 	size_t length = strcspn(text, ",");
 
+	if (strcmp(text, "debug") == 0) {
+		/* Where nobody is there to look, a dump. */
+		collect->want_debugger = true;
+		text = "m";
+		length = 1;
+	}
 	if (length >= sizeof(collect->letters))
 		return false;
 	memcpy(collect->letters, text, length);
@@ -503,8 +510,12 @@ static bool finish(struct collect *collect)
 
 static int run(struct collect *collect)
 {
-	bool good = begin(collect) && gather(collect);
+	bool good = begin(collect);
 
+	/* Comes back only if there is no terminal with a person at it, or no debugger. */
+	if (good && collect->want_debugger)
+		inq_debug_start(collect->identity.files, collect->args.pid, collect->args.record, collect->args.event);
+	good = good && gather(collect);
 	if (!good) {
 		/* Before the process goes on to die: the kernel's handler is to see it. */
 		prctl(PR_SET_NAME, FAILED_NAME);

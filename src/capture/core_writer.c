@@ -18,6 +18,7 @@
 enum {
 	PAGE = 4096,
 	CHUNK = 1 << 20,
+	AHEAD_MAX = 1 << 30, /* bytes of untouched memory that are asked for at once */
 	FXSAVE_AT = 0x100, /* FltSave in Windows' CONTEXT of AMD64 */
 	FXSAVE_SIZE = 512,
 };
@@ -356,17 +357,21 @@ static enum inq_status put_pages(struct writer *writer, const uint8_t *bytes, si
 static enum inq_status copy_segment(struct writer *writer, const Elf64_Phdr *segment, struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
+	uint64_t ahead = CHUNK;
 
 	for (uint64_t at = 0; status == INQ_OK && at < segment->p_filesz;) {
 		uint64_t address = segment->p_vaddr + at, left = segment->p_filesz - at;
 		bool zero = false;
-		uint64_t known = inq_target_extent(writer->target, address, left, &zero);
+		/* Never far ahead of what is read next: asking costs time for each page, too. */
+		uint64_t known = inq_target_extent(writer->target, address, left < ahead ? left : ahead, &zero);
 		size_t size = left < CHUNK ? (size_t)left : CHUNK, done = 0;
 
 		if (known && zero) {
 			at += known < left ? known : left;
+			ahead = ahead < AHEAD_MAX ? 2 * ahead : AHEAD_MAX;
 			continue;
 		}
+		ahead = CHUNK;
 		if (known && known < size)
 			size = (size_t)known;
 		if (inq_target_read(writer->target, address, writer->chunk, size, &done, NULL) != INQ_OK || !done) {

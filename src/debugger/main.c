@@ -13,6 +13,7 @@
 #include "target/gather.h"
 #include "target/live.h"
 #include "target/proc_files.h"
+#include "target/waiting.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,6 +34,7 @@ struct arguments {
 	const char *dump, *commands, *symbol_path, *image_path;
 	uint32_t pid;
 	uint64_t record;
+	int event; /* eventfd of the thread that waits with the record, -1 none */
 	bool json, list, sandbox;
 	bool snapshot, no_snapshot;
 };
@@ -79,7 +81,9 @@ static const char usage_text[] =
 	"  -p PID         look at a running process; it stands still meanwhile and then goes on.\n"
 	"                 With commands and no terminal a copy of it is looked at, and it goes on\n"
 	"                 at once\n"
-	"  -j RECORD      with -p: the address of its JIT_DEBUG_INFO\n"
+	"  -j RECORD      with -p: the address of its JIT_DEBUG_INFO: looks at that exception; with\n"
+	"                 q the process dies of its signal\n"
+	"  -e FD          with -j: the event for which the process waits\n"
 	"      --snapshot, --no-snapshot  look at a copy, or not\n"
 	"  -c COMMANDS    run commands, parted by ';' (at a terminal the prompt follows)\n"
 	"  -y PATH        where debug files are, folders with ':' between\n"
@@ -148,6 +152,10 @@ static int take_option(struct program *program, int option)
 		return take_number(optarg, 16, UINT64_MAX, &arguments->record)
 			       ? -1
 			       : misused(&program->debugger, "-j: no address:", optarg);
+	case 'e':
+		return take_number(optarg, 10, INT32_MAX, &value)
+			       ? (arguments->event = (int)value, -1)
+			       : misused(&program->debugger, "-e: no descriptor:", optarg);
 	case OPTION_SNAPSHOT:
 		arguments->snapshot = true;
 		return -1;
@@ -187,7 +195,7 @@ static int take_arguments(struct program *program, int argc, char **argv)
 
 	opterr = 0;
 	for (int option;
-	     (option = getopt_long(argc, argv, ":z:p:j:c:y:i:", long_options, NULL)) != -1;) {
+	     (option = getopt_long(argc, argv, ":z:p:j:e:c:y:i:", long_options, NULL)) != -1;) {
 		int code = option == ':'   ? misused(&program->debugger, "a value is missing after",
 						     argv[optind - 1])
 			   : option == '?' ? misused(&program->debugger, "there is no option",
@@ -209,6 +217,8 @@ static int take_arguments(struct program *program, int argc, char **argv)
 		return misused(&program->debugger, "list takes only --json", NULL);
 	if (arguments->dump && arguments->pid)
 		return misused(&program->debugger, "-z and -p: one target at a time", NULL);
+	if (!arguments->record && arguments->event >= 0)
+		return misused(&program->debugger, "-e goes with -j", NULL);
 	if (!arguments->pid && (arguments->record || arguments->snapshot || arguments->no_snapshot))
 		return misused(&program->debugger, "-j and --snapshot go with -p", NULL);
 	if (arguments->snapshot && arguments->no_snapshot)
@@ -272,7 +282,11 @@ static enum inq_status open_live(struct program *program, struct inq_error *err)
 	debugger->live = true;
 	debugger->live_remark = inq_live_remark(program->live);
 	debugger->held_since_ns = inq_live_held_since(program->live);
-	return take_target(debugger, target, target->name, err);
+	status = take_target(debugger, target, target->name, err);
+	/* Just in time: at the exception at once. What a record lacks, warnings have said. */
+	if (status == INQ_OK && program->arguments.record)
+		debugger_run(debugger, ".ecxr");
+	return status;
 }
 
 static int exit_code(enum inq_status status)
@@ -330,15 +344,28 @@ static void catch_interrupts(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* The last word to the thread that waits with the record: it goes on to die of its signal. */
+static void dismiss(const struct program *program)
+{
+	struct inq_waiting waiting;
+
+	if (program->live && program->arguments.record &&
+	    inq_waiting_open(inq_live_memory(program->live), program->arguments.record, program->arguments.event,
+			     &waiting, NULL) == INQ_OK)
+		inq_waiting_dismiss(&waiting, 0);
+}
+
 static void finish(struct program *program)
 {
 	struct debugger *debugger = &program->debugger;
 
 	inq_session_free(debugger->session);
-	if (program->forked)
+	if (program->forked) {
 		inq_live_forget(program->live);
-	else
+	} else {
+		dismiss(program);
 		inq_live_free(program->live);
+	}
 	inq_disassembler_free(debugger->disassembler);
 	free(debugger->symbol_path);
 	free(debugger->image_path);
@@ -480,7 +507,7 @@ static enum inq_status stop_process(struct program *program, struct inq_error *e
 
 int main(int argc, char **argv)
 {
-	struct program program = {.broker.socket = -1, .arguments.sandbox = true};
+	struct program program = {.broker.socket = -1, .arguments = {.sandbox = true, .event = -1}};
 	struct debugger *debugger = &program.debugger;
 	struct inq_error err = {0};
 	int code;

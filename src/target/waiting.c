@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "handler/waiting.h"
+#include "target/waiting.h"
 
 #include <stdio.h>
 #include <string.h>

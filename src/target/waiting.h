@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * The collector's side of the talk with a thread that waits in the stub: the record's command word, written into
+ * The collector's (or the debugger's) side of the talk with a thread that waits in the stub: the record's command word, written into
  * the process's memory, and the event that wakes it.
  *
  * The process may be hostile: what is read from it is a number to be checked, and nobody waits longer than the
  * deadline.
  */
-#ifndef INQ_HANDLER_WAITING_H
-#define INQ_HANDLER_WAITING_H
+#ifndef INQ_TARGET_WAITING_H
+#define INQ_TARGET_WAITING_H
 
 #include "support/error.h"
 #include "target/record.h"
