@@ -30,6 +30,9 @@ struct world {
 	uint64_t slots[MAX_SLOTS];
 	int slot_columns[MAX_SLOTS];
 	unsigned slot_count;
+	unsigned step_count;
+	uint64_t used; /* bits of registers, by use() */
+	bool call_only;
 };
 
 static struct world world;
@@ -91,10 +94,23 @@ static bool is_code(void *user, uint64_t address)
 static void note_slot(void *user, uint64_t address, unsigned size, int dwarf)
 {
 	(void)user;
-	(void)size;
+	if (!size)
+		return;
 	cr_assert_lt(world.slot_count, MAX_SLOTS);
 	world.slots[world.slot_count] = address;
 	world.slot_columns[world.slot_count++] = dwarf;
+}
+
+static void note_use(void *user, int dwarf)
+{
+	(void)user;
+	world.used |= 1ull << dwarf;
+}
+
+static void note_step(void *user)
+{
+	(void)user;
+	world.step_count++;
 }
 
 static void set(int dwarf, uint64_t value)
@@ -117,7 +133,8 @@ static void begin(enum inq_machine machine)
 static void walk(size_t limit)
 {
 	struct inq_unwind_source source = {.target = &world.target, .module = module_of_world, .is_code = is_code,
-					   .slot = note_slot};
+					   .slot = note_slot, .use = note_use, .step = note_step,
+					   .call_only = world.call_only};
 	struct inq_error err = {0};
 
 	cr_assert_eq(inq_unwinder_new(&source, &world.unwinder, &err), INQ_OK);
@@ -227,6 +244,42 @@ Test(unwind, reports_the_slots_that_frames_came_from)
 	}
 	cr_expect(found_return);
 	cr_expect(found_fp);
+}
+
+Test(unwind, reports_which_registers_decided_and_each_step)
+{
+	write_chain();
+	walk(2);
+	cr_expect(world.used >> RBP & 1);
+	cr_expect_eq(world.used & ~(1ull << RBP), 0);
+	cr_expect_eq(world.step_count, 2, "the caller beyond the limit was found as well");
+}
+
+Test(unwind, believes_only_calls_that_were_read_if_asked_to)
+{
+	write_chain();
+	world.code_unreadable = world.call_only = true;
+	walk(100);
+	cr_expect_eq(world.frames.count, 1);
+	cr_expect_eq(world.used, 0);
+}
+
+Test(unwind, goes_on_with_another_target_and_the_same_tables)
+{
+	static const struct inq_target_ops OPS = {.kind = "empty"};
+	struct inq_target empty = {.ops = &OPS, .name = "empty"};
+	struct inq_frames frames = {0};
+
+	write_chain();
+	walk(100);
+	inq_unwinder_look_at(world.unwinder, &empty);
+	cr_assert_eq(inq_unwind(world.unwinder, &world.context, 100, &frames, NULL), INQ_OK);
+	cr_expect_eq(frames.count, 1);
+	inq_frames_done(&frames);
+	inq_unwinder_look_at(world.unwinder, &world.target);
+	cr_assert_eq(inq_unwind(world.unwinder, &world.context, 100, &frames, NULL), INQ_OK);
+	cr_expect_eq(frames.count, world.frames.count);
+	inq_frames_done(&frames);
 }
 
 Test(unwind, believes_no_frame_pointer_that_is_implausible)

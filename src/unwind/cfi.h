@@ -154,6 +154,7 @@ struct cfi_machine {
 	/* Memory, all of it or false. */
 	bool (*read)(void *user, uint64_t address, void *to, size_t size);
 	void *user;
+	uint64_t *used;    /* NULL, or gets the bits of the registers that were read */
 };
 
 /**

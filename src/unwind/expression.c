@@ -74,6 +74,8 @@ static uint64_t read_register(struct evaluation *run, uint64_t column)
 		stop(run, INQ_ABSENT, "a register is not known");
 		return 0;
 	}
+	if (run->machine->used)
+		*run->machine->used |= 1ull << column;
 	return registers->value[column];
 }
 

@@ -9,7 +9,7 @@ static bool believable(struct walk *walk, uint64_t raw, uint64_t *ret)
 	uint64_t address = walk_strip(walk, raw);
 
 	if (!walk_is_code(walk, address & ~(uint64_t)walk->arch->thumb) ||
-	    walk_call_before(walk, address, &call) == CALL_NO)
+	    !walk_believes(walk, walk_call_before(walk, address, &call)))
 		return false;
 	*ret = address;
 	return true;
@@ -59,6 +59,7 @@ static enum step by_link(struct walk *walk, struct inq_frame *frame, bool bad_pc
 	    (!bad_pc && address <= frame->pc && frame->pc - address < NEAR))
 		return STEP_NONE;
 	walk_keep_preserved(walk, frame, next);
+	walk_tell_use(walk, arch->link);
 	walk_set(next, arch->pc, address);
 	next->trust = INQ_TRUST_CALL;
 	return STEP_OK;
@@ -123,6 +124,7 @@ static enum step by_record(struct walk *walk, struct inq_frame *frame, uint64_t 
 		return STEP_END;
 	if (!load_return(walk, link, next) || !walk_load(walk, saved, arch->fp, next))
 		return STEP_NONE;
+	walk_tell_use(walk, arch->fp);
 	frame->return_slot = link;
 	frame->cfa = fp + 2u * arch->pointer;
 	walk_set(next, arch->sp, link + arch->pointer);

@@ -75,6 +75,16 @@ bool memory_read(struct memory *memory, struct inq_image *space, uint64_t addres
 	return true;
 }
 
+void memory_forget(struct memory *memory)
+{
+	for (size_t i = 0; i < MEMORY_PAGES; i++) {
+		struct memory_page *page = memory->pages[i];
+
+		if (page && !page->space)
+			page->low = page->high = 0;
+	}
+}
+
 void memory_done(struct memory *memory)
 {
 	for (size_t i = 0; i < MEMORY_PAGES; i++)

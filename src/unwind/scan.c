@@ -30,6 +30,8 @@ static bool is_candidate(struct walk *walk, const struct inq_frame *frame, uint6
 	case CALL_NO:
 		return false;
 	case CALL_UNREADABLE:
+		if (!walk_believes(walk, CALL_UNREADABLE))
+			return false;
 		*ret = (struct candidate){.slot = slot, .address = address};
 		return true;
 	case CALL_YES:

@@ -31,6 +31,8 @@ enum step step_signal(struct walk *walk, struct inq_frame *frame, struct inq_fra
 		walk->missing = frame->sp + trampoline->pointer;
 		return STEP_NO_MEMORY;
 	}
+	if (trampoline->pointer)
+		walk_tell_slot(walk, frame->sp + trampoline->pointer, arch->pointer, -1);
 	registers += trampoline->offset;
 	for (unsigned i = 0; i < arch->saved_count; i++) {
 		uint64_t address = registers + (uint64_t)arch->saved[i].word * arch->pointer;

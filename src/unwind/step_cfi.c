@@ -6,7 +6,10 @@ static bool read_for_expression(void *user, uint64_t address, void *to, size_t s
 {
 	struct walk *walk = user;
 
-	return memory_read(&walk->unwinder->memory, NULL, address, to, size);
+	if (!memory_read(&walk->unwinder->memory, NULL, address, to, size))
+		return false;
+	walk_tell_slot(walk, address, (unsigned)size, -1);
+	return true;
 }
 
 static enum step from_status(struct walk *walk, enum inq_status status, uint64_t bad)
@@ -23,12 +26,14 @@ static enum step evaluate(struct walk *walk, const struct inq_frame *frame, cons
 			  const uint64_t *initial, uint64_t *ret)
 {
 	const struct table *table = walk->unwinder->recent; /* table_row() left it at the row's */
+	uint64_t used = 0;
 	struct cfi_machine machine = {
 		.registers = &frame->registers,
 		.address_size = walk->arch->pointer,
 		.bias = table && table->module.image && !inq_image_is_memory(table->module.image)
 				? table->module.bias : 0,
 		.read = read_for_expression,
+		.used = &used,
 		.user = walk,
 	};
 	uint64_t allowed = walk->budget < EXPRESSION_BUDGET ? walk->budget : EXPRESSION_BUDGET, left = allowed;
@@ -36,6 +41,9 @@ static enum step evaluate(struct walk *walk, const struct inq_frame *frame, cons
 	enum inq_status status = cfi_evaluate(rule->expression, rule->size, &machine, initial, &left, ret, &bad, NULL);
 
 	walk->budget -= allowed - left;
+	for (int i = 0; used >> i && i < INQ_UNWIND_REGISTERS; i++)
+		if (used >> i & 1)
+			walk_tell_use(walk, i);
 	return from_status(walk, status, bad);
 }
 
@@ -47,6 +55,7 @@ static enum step find_cfa(struct walk *walk, const struct cfi_row *row, const st
 	if (row->cfa.kind != CFI_REGISTER || row->cfa.reg >= INQ_UNWIND_REGISTERS ||
 	    !walk_known(frame, (int)row->cfa.reg))
 		return STEP_NONE;
+	walk_tell_use(walk, (int)row->cfa.reg);
 	*ret = frame->registers.value[row->cfa.reg] + (uint64_t)row->cfa_offset;
 	if (walk->arch->pointer == 4)
 		*ret = (uint32_t)*ret;
@@ -68,20 +77,27 @@ static enum step apply(struct walk *walk, const struct cfi_rule *rule, unsigned 
 	case CFI_SAME:
 		if (!walk_known(frame, (int)column))
 			return STEP_NONE;
+		if ((int)column != to)
+			walk_tell_use(walk, (int)column);
 		walk_set(next, to, frame->registers.value[column]);
 		return STEP_OK;
 	case CFI_REGISTER:
 		if (rule->reg >= INQ_UNWIND_REGISTERS || !walk_known(frame, (int)rule->reg))
 			return STEP_NONE;
+		walk_tell_use(walk, (int)rule->reg);
+		walk_tell_slot(walk, 0, 0, to);
 		walk_set(next, to, frame->registers.value[rule->reg]);
 		return STEP_OK;
 	case CFI_VAL_OFFSET:
+		walk_tell_slot(walk, 0, 0, to);
 		walk_set(next, to, address);
 		return STEP_OK;
 	case CFI_VAL_EXPRESSION:
 		step = evaluate(walk, frame, rule, &frame->cfa, &value);
-		if (step == STEP_OK)
+		if (step == STEP_OK) {
+			walk_tell_slot(walk, 0, 0, to);
 			walk_set(next, to, value);
+		}
 		return step;
 	case CFI_EXPRESSION:
 		step = evaluate(walk, frame, rule, &frame->cfa, &address);
@@ -144,8 +160,10 @@ enum step step_cfi(struct walk *walk, struct inq_frame *frame, bool interrupted,
 		if ((int)i != arch->pc && (int)i != arch->sp)
 			apply(walk, &row->rules[i], i, (int)i, frame, next, &ignored);
 	if (row->rules[arch->sp].kind == CFI_UNSPECIFIED ||
-	    apply(walk, &row->rules[arch->sp], (unsigned)arch->sp, arch->sp, frame, next, &ignored) != STEP_OK)
+	    apply(walk, &row->rules[arch->sp], (unsigned)arch->sp, arch->sp, frame, next, &ignored) != STEP_OK) {
+		walk_tell_slot(walk, 0, 0, arch->sp);
 		walk_set(next, arch->sp, cfa);
+	}
 	/* The interrupted pc of a signal frame is no return address: it has no bits that are no part of it. */
 	if (!row->signal)
 		walk_set(next, arch->pc, walk_strip(walk, next->registers.value[arch->pc]));

@@ -30,15 +30,34 @@ bool walk_read_word(struct walk *walk, uint64_t address, uint64_t *ret)
 	return true;
 }
 
-bool walk_load(struct walk *walk, uint64_t address, int dwarf, struct inq_frame *next)
+void walk_tell_slot(const struct walk *walk, uint64_t address, unsigned size, int dwarf)
 {
 	const struct inq_unwind_source *source = &walk->unwinder->source;
+
+	if (source->slot)
+		source->slot(source->user, address, size, dwarf);
+}
+
+void walk_tell_use(const struct walk *walk, int dwarf)
+{
+	const struct inq_unwind_source *source = &walk->unwinder->source;
+
+	if (source->use)
+		source->use(source->user, dwarf);
+}
+
+bool walk_believes(const struct walk *walk, enum call_evidence evidence)
+{
+	return evidence == CALL_YES || (evidence == CALL_UNREADABLE && !walk->unwinder->source.call_only);
+}
+
+bool walk_load(struct walk *walk, uint64_t address, int dwarf, struct inq_frame *next)
+{
 	uint64_t value;
 
 	if (!walk_read_word(walk, address, &value))
 		return false;
-	if (source->slot)
-		source->slot(source->user, address, walk->arch->pointer, dwarf);
+	walk_tell_slot(walk, address, walk->arch->pointer, dwarf);
 	walk_set(next, dwarf, value);
 	return true;
 }
@@ -247,6 +266,8 @@ static bool advance(struct walk *walk, struct inq_frames *frames, bool *interrup
 			return false;
 		}
 		*interrupted = frame->signal;
+		if (walk->unwinder->source.step)
+			walk->unwinder->source.step(walk->unwinder->source.user);
 		return true;
 	}
 	if (step == STEP_END)
@@ -313,6 +334,18 @@ enum inq_status inq_unwinder_new(const struct inq_unwind_source *source, struct 
 	unwinder->memory.target = source->target;
 	*ret = unwinder;
 	return INQ_OK;
+}
+
+void inq_unwinder_look_at(struct inq_unwinder *unwinder, struct inq_target *target)
+{
+	unwinder->source.target = target;
+	memory_forget(&unwinder->memory);
+	unwinder->memory.target = target;
+}
+
+bool inq_unwinder_read(struct inq_unwinder *unwinder, uint64_t address, void *to, size_t size)
+{
+	return memory_read(&unwinder->memory, NULL, address, to, size);
 }
 
 void inq_unwinder_free(struct inq_unwinder *unwinder)

@@ -82,8 +82,18 @@ struct inq_unwind_source {
 	enum inq_status (*module)(void *user, uint64_t address, struct inq_unwind_module *ret);
 	/* Whether code may lie at the address (mapped executable), as far as known; NULL: modules decide. */
 	bool (*is_code)(void *user, uint64_t address);
-	/* Optional: each stack slot that was read for a frame and what was in it (privacy's ground truth). */
+	/*
+	 * Optional, privacy's ground truth. slot(): a stack slot was read, for the caller's register `dwarf` (-1: only
+	 * to find something out); size 0: the caller's register is known and does not come from memory. use(): the
+	 * value that the frame has in a register decided where its caller is. step(): the caller was found; what was
+	 * told of its registers since the last step is so, registers that nothing was told of stayed.
+	 */
 	void (*slot)(void *user, uint64_t address, unsigned size, int dwarf);
+	void (*use)(void *user, int dwarf);
+	void (*step)(void *user);
+	/* Believe a return address that only its place speaks for if a call was read before it, not if that code
+	 * could not be read. */
+	bool call_only;
 	void *user;
 };
 
@@ -92,6 +102,13 @@ struct inq_unwinder; /* keeps parsed tables between calls */
 enum inq_status inq_unwinder_new(const struct inq_unwind_source *source, struct inq_unwinder **ret,
 				 struct inq_error *err);
 void inq_unwinder_free(struct inq_unwinder *unwinder);
+
+/* Read memory through another target from now on (borrowed), nothing of it kept from the last one. Tables and what
+ * was read of images stay. */
+void inq_unwinder_look_at(struct inq_unwinder *unwinder, struct inq_target *target);
+
+/* Memory as the last walk saw it, all of it or false: a stack that was walked is not asked for again. */
+bool inq_unwinder_read(struct inq_unwinder *unwinder, uint64_t address, void *to, size_t size);
 
 /**
  * Walk from a context outward.

@@ -50,6 +50,8 @@ struct memory {
 
 /* All of it or false. */
 bool memory_read(struct memory *memory, struct inq_image *space, uint64_t address, void *to, size_t size);
+/* Forget what was read of the target; of images it stays. */
+void memory_forget(struct memory *memory);
 void memory_done(struct memory *memory);
 
 /* --- table.c: which row of CFI applies to an address ---------------------------------------------------- */
@@ -149,19 +151,25 @@ enum step step_scan(struct walk *walk, struct inq_frame *frame, bool interrupted
 /* Only a return address whose call went to the function that the frame is in, below `limit`. */
 enum step step_scan_confirmed(struct walk *walk, struct inq_frame *frame, uint64_t limit, struct inq_frame *next);
 
+/* What the code before a return address says. */
+enum call_evidence { CALL_NO, CALL_UNREADABLE, CALL_YES };
+
 /* Shared by the methods. */
 bool walk_known(const struct inq_frame *frame, int dwarf);
 void walk_set(struct inq_frame *frame, int dwarf, uint64_t value);
 /* A word of the stack into a frame's register; tells the source's slot(). False: not there. */
 bool walk_load(struct walk *walk, uint64_t address, int dwarf, struct inq_frame *next);
 bool walk_read_word(struct walk *walk, uint64_t address, uint64_t *ret);
+/* Tell the source: a slot was read (size 0: none was needed), a register was decisive. */
+void walk_tell_slot(const struct walk *walk, uint64_t address, unsigned size, int dwarf);
+void walk_tell_use(const struct walk *walk, int dwarf);
+/* Whether the code before a return address lets it be believed. */
+bool walk_believes(const struct walk *walk, enum call_evidence evidence);
 bool walk_is_code(struct walk *walk, uint64_t address);
 /* Instruction bytes: of the target, else of the module's image. */
 bool walk_read_code(struct walk *walk, uint64_t address, void *to, size_t size);
 /* Learn stack_low and stack_high for an address. */
 void walk_find_stack(struct walk *walk, uint64_t sp);
-/* What the code before a return address says. */
-enum call_evidence { CALL_NO, CALL_UNREADABLE, CALL_YES };
 enum call_evidence walk_call_before(struct walk *walk, uint64_t return_address, struct arch_call *ret);
 /* A return address as it is in memory, without what is no part of it. */
 uint64_t walk_strip(const struct walk *walk, uint64_t return_address);
