@@ -21,7 +21,7 @@ minidump: support
 symbols: support
 target: minidump symbols support
 unwind: target symbols support
-privacy: unwind target support
+privacy: unwind target symbols support
 capture: privacy unwind target minidump symbols support
 spool: minidump target support
 engine: spool capture privacy unwind target symbols minidump support

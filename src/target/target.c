@@ -51,6 +51,12 @@ enum inq_status inq_target_memory(struct inq_target *target, const struct inq_ra
 	return FORWARD(target, memory, "memory", err, target, ret, ret_count);
 }
 
+enum inq_status inq_target_unmodified(struct inq_target *target, uint64_t address, uint64_t size,
+				      struct inq_error *err)
+{
+	return FORWARD(target, unmodified, "list of changed pages", err, target, address, size);
+}
+
 enum inq_status inq_target_exception(struct inq_target *target, const struct inq_exception **ret,
 				     struct inq_error *err)
 {

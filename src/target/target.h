@@ -294,6 +294,10 @@ struct inq_target_ops {
 	/* At least one byte and INQ_OK, or INQ_FAULT with *ret_done 0. */
 	enum inq_status (*read)(struct inq_target *self, uint64_t address, void *to, size_t size,
 				size_t *ret_done, struct inq_error *err);
+	/* Whether [address, address + size) is as the mapped file, or the kernel, has it: INQ_OK; INQ_BAD_DATA: the
+	 * program changed it. NULL: it cannot be told. */
+	enum inq_status (*unmodified)(struct inq_target *self, uint64_t address, uint64_t size,
+				      struct inq_error *err);
 	enum inq_status (*exception)(struct inq_target *self, const struct inq_exception **ret,
 				     struct inq_error *err);
 	/* The context of the exception where it differs from its thread's (a record's, a dump's). */
@@ -372,6 +376,9 @@ void inq_target_free(struct inq_target *target); /* accepts NULL */
  * INQ_FAULT "0x...: not in the dump" or "...: not mapped". */
 enum inq_status inq_target_read(struct inq_target *target, uint64_t address, void *to, size_t size,
 				size_t *ret_done, struct inq_error *err);
+/* INQ_ABSENT: it cannot be told. */
+enum inq_status inq_target_unmodified(struct inq_target *target, uint64_t address, uint64_t size,
+				      struct inq_error *err);
 /* All of it or INQ_FAULT naming the first byte that is missing. */
 enum inq_status inq_target_read_all(struct inq_target *target, uint64_t address, void *to, size_t size,
 				    struct inq_error *err);
