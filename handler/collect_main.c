@@ -69,6 +69,7 @@ struct collect {
 	uint64_t start_ns;
 	char remark[160];
 	char why[INQ_ERROR_TEXT];
+	uint32_t lost_threads;      /* that a filter changed the frames of */
 };
 
 static uint64_t now_ns(void)
@@ -424,8 +425,10 @@ static bool hear(struct collect *collect, enum inq_worker_word wanted, uint64_t 
 		return false;
 	}
 	message.words[sizeof(message.words) - 1] = '\0';
-	if (message.word == wanted)
+	if (message.word == wanted) {
+		collect->lost_threads = wanted == INQ_WORKER_DONE ? message.status : 0;
 		return true;
+	}
 	snprintf(collect->why, sizeof(collect->why), "%s",
 		 message.word == INQ_WORKER_FAILED ? message.words : "the worker spoke out of turn");
 	return false;
@@ -530,6 +533,8 @@ static int run(struct collect *collect)
 	inq_keeper_stop(&collect->keeper);
 	if (!good)
 		complain(collect->why);
+	else if (collect->lost_threads)
+		complain("the filter changed the frames of some threads; the dump names them");
 	return !good;
 }
 

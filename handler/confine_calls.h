@@ -18,6 +18,8 @@
 	CALL(fstat, -1, 0, 0, "")                                                                       \
 	CALL(newfstatat, 3, ~0ull, AT_EMPTY_PATH, "fstat() of glibc")                                   \
 	CALL(ftruncate, -1, 0, 0, "a dump that failed is emptied")                                      \
+	CALL(fcntl, 1, ~0ull, F_DUPFD_CLOEXEC, "a filtered dump is read back")                          \
+	CALL(fcntl, 1, ~0ull, F_GETFL, "whether it can be")                                             \
 	CALL(close, -1, 0, 0, "lets the process go")                                                    \
 	CALL(sendto, -1, 0, 0, "tells the parent")                                                      \
 	CALL(recvmsg, -1, 0, 0, "gets the dump's descriptor")                                           \

@@ -59,6 +59,7 @@ struct core {
 	int channel;
 	pid_t worker;
 	char why[INQ_ERROR_TEXT]; /* why there is no full dump */
+	uint32_t lost_threads;   /* that a filter changed the frames of */
 };
 
 static uint64_t now_ns(void)
@@ -179,6 +180,7 @@ static bool hear(struct core *core, enum inq_worker_word wanted, uint64_t until,
 	}
 	if (message.word == wanted) {
 		*ret_value = message.value;
+		core->lost_threads = wanted == INQ_WORKER_DONE ? message.status : 0;
 		return true;
 	}
 	message.words[sizeof(message.words) - 1] = '\0';
@@ -338,6 +340,9 @@ static int collect(struct core *core, const char *remark)
 	written = acquired && write_dump(core);
 	if (written)
 		written = publish(core, &name);
+	if (written && core->lost_threads)
+		inq_log(core->spool.fd, core->args.pid,
+			"the filter changed the frames of %u threads; the dump names them", core->lost_threads);
 	if (!written) {
 		end_worker(core);
 		be_urgent(0, false);

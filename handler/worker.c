@@ -23,13 +23,18 @@ enum {
 
 /* --- the channel ---------------------------------------------------------------------------------- */
 
-static void tell(const struct inq_worker_job *job, enum inq_worker_word word, uint64_t value)
+static void tell_more(const struct inq_worker_job *job, enum inq_worker_word word, uint64_t value, uint32_t status)
 {
-	const struct inq_worker_message message = {.word = word, .value = value};
+	const struct inq_worker_message message = {.word = word, .value = value, .status = status};
 
 	/* A parent that is gone takes this process with it. */
 	if (send(job->channel, &message, sizeof(message), MSG_NOSIGNAL) < 0)
 		_exit(1);
+}
+
+static void tell(const struct inq_worker_job *job, enum inq_worker_word word, uint64_t value)
+{
+	tell_more(job, word, value, 0);
 }
 
 static _Noreturn void fail(const struct inq_worker_job *job, const struct inq_error *err)
@@ -123,7 +128,8 @@ static void let_go(void *user)
 }
 
 static enum inq_status dump(const struct inq_worker_job *job, const struct inq_dump_options *options,
-			    const struct inq_dying_source *source, int *ret_file, struct inq_error *err)
+			    const struct inq_dying_source *source, int *ret_file,
+			    struct inq_capture_report *report, struct inq_error *err)
 {
 	struct release release = {.job = job};
 	const struct inq_capture_hooks hooks = {
@@ -131,6 +137,7 @@ static enum inq_status dump(const struct inq_worker_job *job, const struct inq_d
 		.user = &release,
 		.held_since_ns = job->held_since_ns,
 		.remark = job->remark,
+		.strict = job->config->strict,
 	};
 	struct inq_veil_policy policy;
 	struct inq_veil *veil;
@@ -143,7 +150,7 @@ static enum inq_status dump(const struct inq_worker_job *job, const struct inq_d
 	if (status != INQ_OK)
 		return status;
 	*ret_file = take_file(job);
-	return inq_capture(veil, options, *ret_file, &hooks, NULL, err);
+	return inq_capture(veil, options, *ret_file, &hooks, report, err);
 }
 
 /* No pipe: what it would have told, the collector has gathered. */
@@ -164,6 +171,7 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 {
 	struct inq_gathered acquired;
 	struct inq_error err = {0};
+	struct inq_capture_report report = {0};
 	struct stat st = {0};
 	struct inq_dump_options options;
 	enum inq_status status;
@@ -180,11 +188,11 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);
 	confine(job, &acquired.source);
 	INQ_HOLD(confined);
-	if (status != INQ_OK || dump(job, &options, &acquired.source, &file, &err) != INQ_OK)
+	if (status != INQ_OK || dump(job, &options, &acquired.source, &file, &report, &err) != INQ_OK)
 		fail(job, &err);
 	if (fstat(file, &st))
 		_exit(1);
-	tell(job, INQ_WORKER_DONE, (uint64_t)st.st_size);
+	tell_more(job, INQ_WORKER_DONE, (uint64_t)st.st_size, (uint32_t)report.lost_threads);
 	/* Nothing is freed: the end of the process does it at once. */
 	_exit(0);
 }

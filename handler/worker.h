@@ -29,7 +29,7 @@ enum { INQ_WORKER_WORDS = 256 };
 
 struct inq_worker_message {
 	uint32_t word;   /* enum inq_worker_word */
-	uint32_t status; /* enum inq_status of FAILED */
+	uint32_t status; /* enum inq_status of FAILED; threads that a filter changed the frames of, of DONE */
 	uint64_t value;
 	char words[INQ_WORKER_WORDS]; /* NUL-terminated */
 };

@@ -34,7 +34,7 @@ static void make(void)
 	struct inq_dump_options options = {0};
 	struct inq_error err = {0};
 
-	cr_assert_eq(inq_plan_make(&fake.target, &options, &plan, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_plan_make(&fake.target, &options, NULL, 0, &plan, &err), INQ_OK, "%s", err.text);
 	cr_assert_eq(plan.stack_count, fake.thread_count);
 	for (size_t i = 0; i < plan.count; i++) {
 		cr_assert_gt(plan.ranges[i].size, 0);

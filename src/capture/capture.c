@@ -82,15 +82,22 @@ static void take_loaded(struct inq_run *run, const struct inq_module *modules, s
 static enum inq_status gather(struct inq_run *run, struct inq_error *err)
 {
 	const struct inq_module *modules;
-	size_t module_count;
-	enum inq_status status;
+	const struct inq_range *walked;
+	size_t module_count, walked_count;
+	/* First: what a filter keeps of memory is known only then. */
+	enum inq_status status = inq_veil_prepare(run->veil, err);
 
+	if (status == INQ_OK)
+		status = inq_run_prove(run, -1, err);
+	if (status != INQ_OK)
+		return status;
 	inq_target_threads(run->target, &run->threads, &run->thread_count, NULL);
 	if (inq_target_modules(run->target, &modules, &module_count, NULL) == INQ_OK)
 		take_loaded(run, modules, module_count);
 	if (inq_target_link_map(run->target, &run->links, NULL) == INQ_OK)
 		read_dynamic(run);
-	status = inq_plan_make(run->target, run->options, &run->plan, err);
+	inq_veil_stacks(run->veil, &walked, &walked_count);
+	status = inq_plan_make(run->target, run->options, walked, walked_count, &run->plan, err);
 	if (status == INQ_OK)
 		status = inq_run_gather(run, err);
 	return status;
@@ -107,6 +114,8 @@ static uint64_t header_flags(const struct inq_dump_options *options)
 		{INQ_DUMP_f, MD_WITH_FULL_MEMORY},
 		{INQ_DUMP_h, MD_WITH_HANDLE_DATA},
 		{INQ_DUMP_u, MD_WITH_UNLOADED_MODULES},
+		{INQ_DUMP_r, MD_FILTER_MEMORY},
+		{INQ_DUMP_R, MD_FILTER_MODULE_PATHS},
 		{INQ_DUMP_i, MD_WITH_INDIRECTLY_REFERENCED_MEMORY},
 		{INQ_DUMP_p, MD_WITH_PROCESS_THREAD_DATA},
 		{INQ_DUMP_w, MD_WITH_PRIVATE_READ_WRITE_MEMORY},
@@ -165,6 +174,8 @@ static void report(const struct inq_run *run, uint64_t file_size, struct inq_cap
 		.streams = run->streams,
 		.failed_streams = run->failed_streams,
 		.incomplete = run->incomplete,
+		.lost_threads = run->lost_threads,
+		.proven = run->proven,
 	};
 }
 
@@ -204,6 +215,7 @@ enum inq_status inq_capture(struct inq_veil *veil, const struct inq_dump_options
 	static const struct inq_dump_options plain = {.text = "m"};
 	static const struct inq_capture_hooks none = {0};
 	struct inq_run run = {
+		.veil = veil,
 		.target = inq_veil_target(veil),
 		.options = options ? options : &plain,
 		.hooks = hooks ? hooks : &none,
@@ -217,6 +229,8 @@ enum inq_status inq_capture(struct inq_veil *veil, const struct inq_dump_options
 		inq_run_release(&run);
 	if (status == INQ_OK)
 		status = write_file(&run, out_fd, &file_size, err);
+	if (status == INQ_OK)
+		status = inq_run_prove(&run, out_fd, err);
 	if (status == INQ_OK && ret)
 		report(&run, file_size, ret);
 	done(&run);

@@ -38,6 +38,7 @@ struct inq_capture_hooks {
 	uint64_t held_since_ns; /* CLOCK_MONOTONIC when the process began to wait; 0 unknown */
 	const char *remark;     /* the caller's own words for the comment (UTF-8), or NULL */
 	const char *comment;    /* the user's, of /c (UTF-8), or NULL: first in CommentStreamW, and alone in A */
+	bool strict;            /* a filtered dump whose frames are not those of before is a failure */
 };
 
 /* What came of it, for a log. */
@@ -50,6 +51,8 @@ struct inq_capture_report {
 	unsigned streams;        /* written */
 	unsigned failed_streams; /* not written though asked for; the comment names them */
 	bool incomplete;         /* something is missing; the comment says what */
+	size_t lost_threads;     /* r: threads with other frames than before; the comment names them */
+	bool proven;             /* r: the file was read back and holds what may be seen, no more */
 };
 
 /**
@@ -57,10 +60,12 @@ struct inq_capture_report {
  *
  * @veil     borrowed; the policy that it states must be at least as strict as the letters ask
  * @options  NULL means plain `m`
- * @out_fd   an empty regular file open for writing, borrowed; neither synced nor named here
+ * @out_fd   an empty regular file open for writing (and reading: what r filtered is read back),
+ *           borrowed; neither synced nor named here
  * @hooks    may be NULL
  * @ret      may be NULL; filled on success
  *
+ * INQ_BAD_DATA: what was written is not what may be seen, or (strict) the filter changed frames.
  * INQ_USAGE: the veil shows more than the letters allow. INQ_OS: a write failed (errno kept; the
  * file holds no signature). INQ_NO_MEMORY. A process that vanished meanwhile is no failure: the
  * dump is incomplete.

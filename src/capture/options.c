@@ -10,7 +10,7 @@
 enum {
 	EVERYTHING = INQ_DUMP_f | INQ_DUMP_F | INQ_DUMP_h | INQ_DUMP_u | INQ_DUMP_t,
 	UNFILTERED = INQ_DUMP_a | INQ_DUMP_A | INQ_DUMP_f | INQ_DUMP_w | INQ_DUMP_d | INQ_DUMP_i |
-		     INQ_DUMP_p,
+		     INQ_DUMP_p | INQ_DUMP_c,
 };
 
 static const char twice[] = "one stops at memory that cannot be read, the other goes on";
@@ -36,8 +36,8 @@ static const struct inq_dump_option table[] = {
 	{'i', INQ_DUMP_i, 0, 0, NULL, true, "memory that stacks and registers point at"},
 	{'k', INQ_DUMP_k, 0, 0, NULL, true, "a second dump, of the kernel's side of the threads"},
 	{'p', INQ_DUMP_p, 0, 0, NULL, true, "process and thread blocks"},
-	{'r', INQ_DUMP_r, 0, UNFILTERED, leaks, false, "filter stack and store memory"},
-	{'R', INQ_DUMP_R, 0, 0, NULL, false, "filter folders out of names of files"},
+	{'r', INQ_DUMP_r, 0, UNFILTERED, leaks, true, "filter stack and store memory"},
+	{'R', INQ_DUMP_R, 0, 0, NULL, true, "filter folders out of names of files"},
 	{'t', INQ_DUMP_t, 0, 0, NULL, true, "times of threads"},
 	{'u', INQ_DUMP_u, 0, 0, NULL, true, "unloaded modules"},
 	{'w', INQ_DUMP_w, 0, 0, NULL, true, "private pages that can be written"},

@@ -305,6 +305,18 @@ static void source_exception(struct inq_planner *planner)
 	want_code_of(planner, inq_context_pc(&context), inq_context_sp(&context));
 }
 
+/* Behind a filter signal frames cannot be recognized here; whoever filtered has walked them. A stack
+ * that threads brought already is merged with itself. */
+static void source_walked(struct inq_planner *planner)
+{
+	for (size_t i = 0; i < planner->walked_count; i++) {
+		uint64_t base = planner->walked[i].base & ~7ull, size = planner->walked[i].size;
+
+		inq_plan_want(planner, base,
+			      base + (size < INQ_PLAN_STACK_NEAR ? size : INQ_PLAN_STACK_NEAR));
+	}
+}
+
 /* No file holds the vdso, and stacks that wait in it cannot be unwound without its CFI. */
 static void source_vdso(struct inq_planner *planner)
 {
@@ -334,6 +346,7 @@ static const struct {
 } sources[] = {
 	{0, false, source_threads},
 	{0, false, source_exception},
+	{0, false, source_walked},
 	{0, false, source_vdso},
 	{INQ_DUMP_f, true, inq_plan_full},
 	{INQ_DUMP_w, true, inq_plan_private},
@@ -492,12 +505,15 @@ static enum inq_status finish(struct inq_planner *planner, struct inq_buffer *ne
 }
 
 enum inq_status inq_plan_make(struct inq_target *target, const struct inq_dump_options *options,
+			      const struct inq_range *walked, size_t walked_count,
 			      struct inq_plan *ret, struct inq_error *err)
 {
 	struct inq_planner planner = {
 		.target = target,
 		.plan = ret,
 		.letters = options ? options->letters : 0,
+		.walked = walked,
+		.walked_count = walked_count,
 	};
 	struct inq_buffer near = {0}, far = {0};
 	enum inq_status status;

@@ -71,12 +71,15 @@ struct inq_plan {
 /**
  * Plan the memory of a dump.
  *
+ * @walked  stacks that are known to hold frames (a veil's), also those that interrupted or switched
+ *          ones led to: wanted beside what is found here; NULL and 0: none
  * @ret  zeroed or done; owned by the caller afterwards: inq_plan_done()
  *
  * INQ_NO_MEMORY. A target without threads, regions or exception gives a smaller plan, never a
  * failure.
  */
 enum inq_status inq_plan_make(struct inq_target *target, const struct inq_dump_options *options,
+			      const struct inq_range *walked, size_t walked_count,
 			      struct inq_plan *ret, struct inq_error *err);
 void inq_plan_done(struct inq_plan *plan); /* accepts NULL and a zeroed plan */
 

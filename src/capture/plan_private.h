@@ -18,6 +18,8 @@ struct inq_planner {
 	struct inq_buffer *wanted; /* struct inq_range[]: near or far, what sources add to now */
 	struct inq_plan *plan;
 	uint64_t stack_bytes;
+	const struct inq_range *walked;
+	size_t walked_count;
 };
 
 /* Want [base, end), readable or not, twice or not. Nothing if end is not above base. */

@@ -20,7 +20,8 @@ struct inq_kept {
 };
 
 struct inq_run {
-	struct inq_target *target;
+	struct inq_veil *veil;
+	struct inq_target *target; /* what the veil shows */
 	const struct inq_dump_options *options;
 	const struct inq_capture_hooks *hooks; /* never NULL */
 	struct inq_writer *writer;
@@ -47,12 +48,23 @@ struct inq_run {
 
 	struct inq_buffer comment; /* lines, UTF-8 */
 	unsigned streams, failed_streams;
+	size_t lost_threads;       /* whose frames are not found again behind the filter */
+	bool proven;               /* the file holds what may be seen, read back */
 	bool incomplete;
 };
 
 /* Add a line to the dump's comment; `incomplete` says that something asked for is missing. */
 void inq_run_say(struct inq_run *run, bool incomplete, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/**
+ * proof.c: what is filtered must give the same frames and be in the file as it may be seen.
+ *
+ * @fd  the finished file; -1: before there is one, only the frames
+ * INQ_BAD_DATA: the file holds something else (always a failure), or, with hooks->strict, frames
+ * differ or the file cannot be read back.
+ */
+enum inq_status inq_run_prove(struct inq_run *run, int fd, struct inq_error *err);
 
 /* Let the process go, once; the first call sets held_us. */
 void inq_run_release(struct inq_run *run);
@@ -121,6 +133,7 @@ INQ_STREAM_WRITER(inq_write_vm_counters);
 INQ_STREAM_WRITER(inq_write_token);
 INQ_STREAM_WRITER(inq_write_comment_a);
 INQ_STREAM_WRITER(inq_write_comment);
+INQ_STREAM_WRITER(inq_write_classes);
 INQ_STREAM_WRITER(inq_write_inquest);
 
 #endif

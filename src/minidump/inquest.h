@@ -71,4 +71,45 @@ struct MD_PACKED md_inquest_info {
 MD_ASSERT_SIZE(md_inquest_info, 112);
 MD_ASSERT_AT(md_inquest_info, options, 64);
 
+/*
+ * What registers held that a filter (letter r) set to zero: never the value, only what kind of thing
+ * it was. A head, then `count` rows of `row_size` bytes: a thread's id, then a byte (md_inquest_class)
+ * for each register by its DWARF number. Rows are in the order of the thread list; one more at the
+ * end is of the exception's own registers, if it has some (its thread's id again).
+ */
+#define MD_STREAM_INQUEST_CLASSES 0x496e0002u
+
+enum md_inquest_class {
+	MD_INQUEST_UNKNOWN = 0,       /* the register was not known */
+	MD_INQUEST_SHOWN = 1,         /* its value is in the dump */
+	MD_INQUEST_NULL = 2,
+	MD_INQUEST_SMALL = 3,         /* nearer to 0 than 4096, either side */
+	MD_INQUEST_STACK = 4,
+	MD_INQUEST_HEAP = 5,          /* anonymous memory that can be written */
+	MD_INQUEST_CODE = 6,
+	MD_INQUEST_DATA = 7,          /* a file's mapping */
+	MD_INQUEST_MAPPED = 8,
+	MD_INQUEST_UNMAPPED = 9,      /* could be an address; nothing is there */
+	MD_INQUEST_NON_CANONICAL = 10,
+	MD_INQUEST_FREED = 11,        /* what allocators fill freed memory with */
+	MD_INQUEST_CLASSES = 12,
+};
+
+enum { MD_INQUEST_REGISTERS = 40 };
+
+struct MD_PACKED md_inquest_classes {
+	uint32_t size;     /* bytes of this head */
+	uint32_t row_size; /* bytes of a row: 4 + registers */
+	uint32_t count;    /* rows */
+	uint8_t fault;     /* md_inquest_class of the address of the fault */
+	uint8_t reserved[3];
+};
+MD_ASSERT_SIZE(md_inquest_classes, 16);
+
+struct MD_PACKED md_inquest_class_row {
+	uint32_t thread_id;
+	uint8_t of[MD_INQUEST_REGISTERS];
+};
+MD_ASSERT_SIZE(md_inquest_class_row, 44);
+
 #endif

@@ -65,6 +65,7 @@ void inq_veil_free(struct inq_veil *veil)
 	free(veil->shown_modules);
 	free(veil->unloaded);
 	free(veil->shown_regions);
+	free(veil->handles);
 	free(veil->annotations);
 	free(veil->link_array);
 	free(veil);
@@ -125,6 +126,7 @@ void inq_veil_stacks(struct inq_veil *veil, const struct inq_range **ret, size_t
 enum inq_status inq_veil_classes(struct inq_veil *veil, const struct inq_veil_classes **ret,
 				 size_t *ret_count, uint8_t *ret_fault, struct inq_error *err)
 {
+	const struct inq_exception *exception; /* asked for its fault's class */
 	enum inq_status status;
 
 	if (!veil_filters(veil))
@@ -132,6 +134,8 @@ enum inq_status inq_veil_classes(struct inq_veil *veil, const struct inq_veil_cl
 	status = inq_veil_prepare(veil, err);
 	if (status != INQ_OK)
 		return status;
+	if (inq_target_exception(&veil->shown, &exception, NULL) != INQ_OK)
+		veil->fault_class = INQ_VALUE_UNKNOWN;
 	*ret = veil->classes;
 	*ret_count = veil->walked_count;
 	*ret_fault = veil->fault_class;

@@ -348,6 +348,81 @@ static enum inq_status veil_link_map(struct inq_target *target, const struct inq
 	return INQ_OK;
 }
 
+/* --- descriptors, ids, registers beyond the context ------------------------------------------------ */
+
+/* r: that there is one and of which kind, no name. */
+static enum inq_status veil_handles(struct inq_target *target, const struct inq_handle **ret, size_t *ret_count,
+				    struct inq_error *err)
+{
+	struct inq_veil *veil = veil_of(target);
+	const struct inq_handle *handles;
+	size_t count;
+	enum inq_status status = inq_target_handles(veil->inner, &handles, &count, err);
+
+	if (status != INQ_OK)
+		return status;
+	if (!veil->handles) {
+		veil->handles = calloc(count + 1, sizeof(*veil->handles));
+		if (!veil->handles)
+			return inq_fail(err, INQ_NO_MEMORY, "out of memory");
+		for (size_t i = 0; i < count; i++) {
+			struct inq_handle *shown = &veil->handles[i];
+
+			*shown = handles[i];
+			if (veil_filters(veil)) {
+				shown->type = inq_handle_kind_name(shown->kind);
+				shown->name = shown->details = "";
+				shown->inode = 0;
+				continue;
+			}
+			shown->name = bare_text(veil, handles[i].name);
+			shown->details = bare_text(veil, handles[i].details);
+		}
+	}
+	*ret = veil->handles;
+	*ret_count = count;
+	return INQ_OK;
+}
+
+/* Numbers that the kernel gave; control groups and labels can be named after users. */
+static enum inq_status veil_token(struct inq_target *target, const struct inq_token **ret, struct inq_error *err)
+{
+	struct inq_veil *veil = veil_of(target);
+	const struct inq_token *token;
+	enum inq_status status = inq_target_token(veil->inner, &token, err);
+
+	if (status != INQ_OK)
+		return status;
+	veil->token = *token;
+	if (veil_filters(veil))
+		veil->token.cgroup = veil->token.label = "";
+	*ret = &veil->token;
+	return INQ_OK;
+}
+
+static enum inq_status veil_counters(struct inq_target *target, const struct inq_counters **ret,
+				     struct inq_error *err)
+{
+	return inq_target_counters(veil_of(target)->inner, ret, err);
+}
+
+/* No unwinder reads them. */
+static enum inq_status veil_xstate(struct inq_target *target, size_t index, struct inq_xstate *ret,
+				   struct inq_error *err)
+{
+	if (veil_filters(veil_of(target)))
+		return inq_fail(err, INQ_ABSENT, "filtered out");
+	return inq_target_xstate(veil_of(target)->inner, index, ret, err);
+}
+
+static uint64_t veil_extent(struct inq_target *target, uint64_t address, uint64_t size, bool *ret_zero)
+{
+	if (!veil_filters(veil_of(target)))
+		return inq_target_extent(veil_of(target)->inner, address, size, ret_zero);
+	*ret_zero = false; /* which pages were touched is nobody's business */
+	return size;
+}
+
 /* --- words ------------------------------------------------------------------------------------------ */
 
 /* r: only what the program itself calls safe. */
@@ -438,6 +513,11 @@ const struct inq_target_ops veil_ops = {
 	.exception_context = veil_exception_context,
 	.text = veil_text,
 	.link_map = veil_link_map,
+	.handles = veil_handles,
+	.token = veil_token,
+	.counters = veil_counters,
+	.xstate = veil_xstate,
+	.extent = veil_extent,
 	.unloaded = veil_unloaded,
 	.annotations = veil_annotations,
 	.warning = veil_warning,

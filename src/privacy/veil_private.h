@@ -74,6 +74,8 @@ struct inq_veil {
 	struct inq_thread *threads;
 	struct inq_module *shown_modules, *unloaded;
 	struct inq_region *shown_regions;
+	struct inq_handle *handles;
+	struct inq_token token;
 	struct inq_annotation *annotations;
 	size_t annotation_count;
 	struct inq_link_map links;

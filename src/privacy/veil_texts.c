@@ -188,6 +188,7 @@ static const struct {
 	[INQ_TEXT_MAPS] = {maps_lines, maps_lines},
 	[INQ_TEXT_LIMITS] = {all, all},
 	[INQ_TEXT_COMMENT] = {nothing, bare},
+	[INQ_TEXT_KERNEL] = {nothing, bare}, /* arguments of system calls, the kernel's log */
 };
 
 enum inq_status veil_text(struct inq_target *target, enum inq_text_kind kind, const char **ret,

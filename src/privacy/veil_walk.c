@@ -149,7 +149,9 @@ static void on_step(void *user)
 {
 	struct trace *trace = ((struct inq_veil *)user)->trace;
 
-	for (int i = 0; trace && trace->told >> i && i < INQ_UNWIND_REGISTERS; i++) {
+	if (!trace)
+		return;
+	for (int i = 0; trace->told >> i && i < INQ_UNWIND_REGISTERS; i++) {
 		if (trace->told >> i & 1)
 			trace->now[i] = trace->next[i];
 	}

@@ -26,6 +26,9 @@ static const struct inq_config_key keys[] = {
 	{"dump", INQ_CONFIG_TYPE_LETTERS, FIELD(dump), "m", 0, 0,
 	 "What a dump contains: the letters of .dump, see inquest(1). m alone is threads, stacks and modules;\n"
 	 "mrR filters stack memory and file names."},
+	{"strict", INQ_CONFIG_TYPE_SWITCH, FIELD(strict), "no", 0, 0,
+	 "Whether a filtered dump (r) whose stacks cannot be walked to the same frames as before is thrown away.\n"
+	 "Without it the dump says which threads differ."},
 	{"spool", INQ_CONFIG_TYPE_PATH, FIELD(spool), INQ_SPOOLDIR, 0, 0,
 	 "Where dumps are kept. Every level must belong to root and not be writable by anyone else."},
 	{"max-count", INQ_CONFIG_TYPE_NUMBER, FIELD(max_count), "100", 0, 100000,

@@ -34,6 +34,7 @@ enum {
 
 struct inq_config {
 	char dump[INQ_CONFIG_LETTERS];    /* letters after .dump /m; "" is a plain minidump */
+	bool strict;                      /* no filtered dump without proof that it has the same frames */
 	char spool[INQ_CONFIG_PATH];      /* where dumps are kept */
 	uint64_t max_count;               /* dumps that one user may have, 0: none is written */
 	uint64_t max_bytes;               /* bytes that they may take */

@@ -569,6 +569,7 @@ static const struct inq_target_ops dying_ops = {
 	.regions = dying_regions,
 	.memory = dying_memory,
 	.read = dying_read,
+	.unmodified = inq_dying_unmodified,
 	.exception = dying_exception,
 	.exception_context = dying_exception_context,
 	.text = dying_text,

@@ -17,6 +17,8 @@
 enum { PAGE = 4096, WINDOW = 16384 }; /* entries: 64 MiB of memory at a time */
 
 #define PAGE_PRESENT (3ull << 62)
+#define PAGE_IN_MEMORY (1ull << 63)
+#define PAGE_OF_FILE (1ull << 61) /* a file's page, or shared memory's: no copy of the process's own */
 
 struct inq_dying_pagemap {
 	uint64_t first; /* page number of entries[0] */
@@ -79,4 +81,27 @@ uint64_t inq_dying_extent(struct inq_target *target, uint64_t address, uint64_t 
 			return at - address;
 	}
 	return left;
+}
+
+/* A page of a private mapping that the process has written to is its own copy. One that is not there yet is still
+ * the file's; one that is swapped out is a copy. */
+enum inq_status inq_dying_unmodified(struct inq_target *target, uint64_t address, uint64_t size,
+				     struct inq_error *err)
+{
+	struct inq_dying *dying = (struct inq_dying *)target;
+
+	if (dying->source.pagemap_fd < 0 || dying->released)
+		return inq_fail(err, INQ_ABSENT, "no list of changed pages");
+	for (uint64_t page = address / PAGE; page <= (address + (size ? size - 1 : 0)) / PAGE; page++) {
+		uint64_t entry;
+
+		if (pread(dying->source.pagemap_fd, &entry, sizeof(entry), (off_t)(page * 8)) != sizeof(entry))
+			return inq_fail(err, INQ_ABSENT, "0x%llx: not in the list of changed pages",
+					(unsigned long long)(page * PAGE));
+		if (entry & PAGE_PRESENT && (entry & (PAGE_IN_MEMORY | PAGE_OF_FILE)) !=
+						    (PAGE_IN_MEMORY | PAGE_OF_FILE))
+			return inq_fail(err, INQ_BAD_DATA, "0x%llx: changed by the process",
+					(unsigned long long)(page * PAGE));
+	}
+	return INQ_OK;
 }

@@ -100,6 +100,8 @@ enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error
 
 /* dying_extent.c: an operation of the target. */
 uint64_t inq_dying_extent(struct inq_target *target, uint64_t address, uint64_t size, bool *ret_zero);
+enum inq_status inq_dying_unmodified(struct inq_target *target, uint64_t address, uint64_t size,
+				     struct inq_error *err);
 
 /* dying_wanted.c: operations of the target, but for the first and the last. */
 void inq_dying_thread_facts(struct inq_dying *dying);
