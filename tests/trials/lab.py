@@ -62,7 +62,7 @@ class Lab:
     def __exit__(self, *what):
         try:
             with contextlib.suppress(Failure):
-                self.until_quiet(5)
+                self.until_quiet(20)
             for path in self.tree.everything_in_spool() - self._before:
                 if not os.path.basename(path).startswith("."):
                     os.unlink(path)
@@ -187,21 +187,23 @@ def status_field(pid, field, tid=None):
     return found.group(1).split() if found else None
 
 
-def take_pid(pid, argv, **options):
-    """Start argv with exactly this process id, after its former owner is gone; None if another was faster."""
-    for _ in range(50):
+def take_pid(pid, argv, seconds=4, **options):
+    """Start argv with exactly this process id, after its former owner is gone. On a busy machine others get
+    it first, again and again; each time it is tried once more when they have ended."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         if os.path.exists("/proc/%d" % pid):
-            return None
+            time.sleep(0.002)
+            continue
         try:
             with open("/proc/sys/kernel/ns_last_pid", "w", encoding="ascii") as f:
                 f.write(str(pid - 1))
         except OSError:
-            raise Skip("the next process id cannot be chosen here (no CONFIG_CHECKPOINT_RESTORE)") from None
+            raise Skip("process ids cannot be chosen here (CONFIG_CHECKPOINT_RESTORE)") from None
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL, start_new_session=True, **options)
         if process.pid == pid:
             return process
         process.kill()
         process.wait()
-        time.sleep(0.01)
-    return None
+    raise Skip("the machine is too busy to take over process id %d" % pid)

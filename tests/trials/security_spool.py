@@ -151,7 +151,7 @@ def planted_entries(context):
             with open(plant(7), "wb"):
                 pass
             os.link("/etc/shadow", plant(8))
-            for words in (["list"], ["-z", "last", "-c", "q"], ["-z", name[:6], "-c", "q"]):
+            for words in (["list"], ["-z", "last", "-c", "q"], ["-z", name.rsplit(".", 2)[0] + ".", "-c", "q"]):
                 done = subprocess.run([here.tree.debugger, *words], capture_output=True, text=True,
                                       errors="replace", timeout=5, check=False)
                 if words == ["list"] and name.split(".")[1] not in done.stdout:
