@@ -16,10 +16,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static enum inq_status open_target(const char *what, struct inq_live **live, struct inq_target **ret,
+static enum inq_status open_target(const char *what, uint32_t wants, struct inq_live **live, struct inq_target **ret,
 				   struct inq_error *err)
 {
-	const struct inq_live_options options = {.copy = false};
+	const struct inq_live_options options = {.wants = wants};
 	enum inq_status status;
 
 	if (strspn(what, "0123456789") != strlen(what))
@@ -48,7 +48,7 @@ int main(int argc, char *argv[])
 	fd = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	status = fd < 0 ? inq_fail_os(&err, "'%s'", argv[3]) : inq_dump_options_parse(argv[2], &options, &err);
 	if (status == INQ_OK)
-		status = open_target(argv[1], &live, &target, &err);
+		status = open_target(argv[1], inq_dump_options_wants(&options), &live, &target, &err);
 	if (status == INQ_OK) {
 		policy = inq_dump_options_policy(&options);
 		status = inq_veil_new(target, &policy, &veil, &err);

@@ -187,6 +187,7 @@ static void done(struct inq_run *run)
 	inq_buffer_done(&run->kept);
 	inq_buffer_done(&run->dynamic);
 	inq_buffer_done(&run->comment);
+	inq_buffer_done(&run->late_comment);
 	free(run->contexts);
 	free(run->loaded);
 	free(run->arena);

@@ -47,6 +47,7 @@ struct inq_run {
 	struct inq_buffer dynamic; /* the program's dynamic section, read while it waited */
 
 	struct inq_buffer comment; /* lines, UTF-8 */
+	struct inq_buffer late_comment; /* the stream, with room for what is known at the end */
 	unsigned streams, failed_streams;
 	size_t lost_threads;       /* whose frames are not found again behind the filter */
 	bool proven;               /* the file holds what may be seen, read back */

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LATE_ROOM = 256 }; /* bytes: a line of 100 characters and a NUL */
+
 INQ_STREAM_WRITER(inq_write_text)
 {
 	const char *text;
@@ -53,13 +55,36 @@ static void say_what_is_cut(struct inq_run *run)
 		inq_run_say(run, false,
 			    "%zu threads have no stack here: their stack pointers lead nowhere",
 			    run->plan.empty_stacks);
-	if (run->missing)
-		inq_run_say(run, true, "%llu bytes of memory could not be read, the first at 0x%llx",
-			    (unsigned long long)run->missing, (unsigned long long)run->first_missing);
 	if (run->plan.cut_pointers)
 		inq_run_say(run, false,
 			    "stacks of %zu threads were searched for pointers only in their innermost %d KiB",
 			    run->plan.cut_pointers, INQ_PLAN_NEAR_SCAN >> 10);
+}
+
+static void say_missing(const struct inq_run *run, struct inq_buffer *to)
+{
+	inq_buffer_printf(to, "%llu bytes of memory could not be read, the first at 0x%llx\n",
+			  (unsigned long long)run->missing, (unsigned long long)run->first_missing);
+}
+
+/* Where memory is read while it is written, what was missing is known at the end: there is room for one line. */
+static size_t produce_comment(void *context, uint64_t address, uint64_t offset, void *to, size_t size)
+{
+	struct inq_run *run = context;
+	struct inq_buffer line = {0}, wide = {0};
+	uint8_t *room = run->late_comment.data + run->late_comment.size - LATE_ROOM;
+
+	(void)address;
+	if (run->missing && offset == 0) {
+		say_missing(run, &line);
+		inq_text_to_utf16(&wide, (const char *)line.data, line.size);
+		if (inq_buffer_ok(&wide) && wide.size < LATE_ROOM)
+			memcpy(room, wide.data, wide.size);
+		inq_buffer_done(&line);
+		inq_buffer_done(&wide);
+	}
+	memcpy(to, run->late_comment.data + offset, size);
+	return size;
 }
 
 INQ_STREAM_WRITER(inq_write_comment)
@@ -74,13 +99,21 @@ INQ_STREAM_WRITER(inq_write_comment)
 	say_warnings(run);
 	if (run->hooks->remark)
 		inq_run_say(run, false, "%s", run->hooks->remark);
-	if (run->comment.size == 0 && !run->hooks->comment)
+	if (run->arena && run->missing)
+		say_missing(run, &run->comment);
+	if (run->comment.size == 0 && !run->hooks->comment && run->arena)
 		return INQ_ABSENT;
 	if (run->comment.size && run->hooks->comment)
 		inq_text_to_utf16(&text, "\n", 1);
 	inq_text_to_utf16(&text, (const char *)run->comment.data, run->comment.size);
-	inq_buffer_extend(&text, sizeof(uint16_t));
-	inq_writer_stream(run->writer, type, inq_writer_add(run->writer, &text, 8));
+	inq_buffer_extend(&text, run->arena ? sizeof(uint16_t) : LATE_ROOM);
+	if (run->arena || !inq_buffer_ok(&text)) {
+		inq_writer_stream(run->writer, type, inq_writer_add(run->writer, &text, 8));
+		return INQ_OK;
+	}
+	run->late_comment = text;
+	inq_writer_stream(run->writer, type,
+			  inq_writer_add_memory(run->writer, INQ_MEMORY_UNLISTED, 0, text.size, produce_comment, run));
 	return INQ_OK;
 }
 

@@ -24,6 +24,7 @@ struct piece {
 	enum kind kind;
 	bool at_end; /* Memory64List's: back to back, last in the file */
 	bool memory; /* of the target, at `address` */
+	bool late;   /* produced when everything else is written */
 	unsigned align;
 	uint64_t address;
 	uint64_t size;
@@ -325,6 +326,7 @@ static inq_piece add_memory(struct inq_writer *writer, enum inq_memory_list list
 	piece->memory = true;
 	piece->align = list == INQ_MEMORY_LISTED64 ? 1 : MEMORY_ALIGN;
 	piece->at_end = list == INQ_MEMORY_LISTED64;
+	piece->late = list == INQ_MEMORY_UNLISTED && piece->kind == SOURCE;
 	if (piece->size == 0) {
 		if (piece->kind == BYTES)
 			free(piece->bytes);
@@ -718,6 +720,8 @@ static enum inq_status put_piece(struct inq_writer *writer, struct inq_sink *sin
 
 	if (status != INQ_OK)
 		return status;
+	if (piece->late)
+		return put(writer, sink, NULL, piece->size, err);
 	if (piece->kind == SOURCE)
 		return put_source(writer, sink, piece, err);
 	return put(writer, sink, piece->bytes, piece->size, err);
@@ -737,6 +741,26 @@ static enum inq_status put_directory(struct inq_writer *writer, struct inq_sink 
 		};
 
 		status = put(writer, sink, &entry, sizeof(entry), err);
+	}
+	return status;
+}
+
+/* What tells how the rest went: into the place that was left for it. */
+static enum inq_status put_late(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
+{
+	enum inq_status status = INQ_OK;
+
+	for (size_t i = 0; i < COUNT(writer->pieces, struct piece); i++) {
+		const struct piece *piece = piece_at(writer, (inq_piece)i);
+
+		for (uint64_t offset = 0; piece->late && offset < piece->size && status == INQ_OK;) {
+			size_t part = piece->size - offset < INQ_WRITER_CHUNK ? (size_t)(piece->size - offset)
+									      : (size_t)INQ_WRITER_CHUNK;
+
+			pull(writer, piece, offset, writer->chunk, part);
+			status = sink->write(sink, piece->offset + offset, writer->chunk, part, err);
+			offset += part;
+		}
 	}
 	return status;
 }
@@ -765,6 +789,8 @@ enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sin
 	}
 	if (status == INQ_OK)
 		status = flush(writer, sink, err);
+	if (status == INQ_OK)
+		status = put_late(writer, sink, err);
 	if (status == INQ_OK && writer->at < writer->size)
 		status = inq_fail(err, INQ_USAGE, "minidump: shorter than planned");
 	/* A file that ends with a hole still has its size. */

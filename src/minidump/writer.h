@@ -113,7 +113,8 @@ void inq_writer_set_extents(struct inq_writer *writer, inq_extent_source extents
 enum inq_memory_list {
 	INQ_MEMORY_LISTED,   /* in MemoryList; INQ_POINT_* may point at it */
 	INQ_MEMORY_LISTED64, /* in Memory64List, at the file's end, in the order of these calls */
-	INQ_MEMORY_UNLISTED, /* in neither; INQ_POINT_* may point at it */
+	INQ_MEMORY_UNLISTED, /* in neither; INQ_POINT_* may point at it; a source of it is asked last of all, */
+			     /* when all other memory is written */
 };
 
 /* Memory of the target by a source (context borrowed until write is over), or by bytes (borrowed as

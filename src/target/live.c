@@ -203,11 +203,6 @@ static enum inq_status gather(struct inq_live *live, const struct inq_live_optio
 	status = take_threads(live, err);
 	if (status == INQ_OK && options->copy)
 		make_copy(live);
-	if (status == INQ_OK)
-		inq_gather_wanted(live->process, live->files,
-				  INQ_PROC_HANDLES | INQ_PROC_THREADS | INQ_PROC_TOKEN | INQ_PROC_COUNTERS |
-					  INQ_PROC_FLAGS,
-				  &live->gathered);
 	return status;
 }
 
