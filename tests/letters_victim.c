@@ -59,6 +59,7 @@ static void make_memory(struct victim *victim, int with_truncated)
 	char *heap = malloc(3 * VICTIM_PAGE), *sparse = page(VICTIM_SPARSE), *secret = page(VICTIM_PAGE);
 	char *key = page(VICTIM_PAGE);
 
+	heap += 2 * VICTIM_PAGE; /* stale pointers to its start are on the stack */
 	strcpy(heap, "heap text");
 	victim->heap = (uint64_t)heap;
 	victim->data = (uint64_t)data_text;

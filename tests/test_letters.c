@@ -112,7 +112,7 @@ static void close_dump(struct written *written)
 
 static const char *const combinations[] = {
 	"m",	"ma",	"mA",	"mc",	 "md",	  "mf",	   "mF",    "mh",   "mi",   "mk",    "mp",  "mt",
-	"mu",	"mw",	"my",	"mfFhut", "mfiu", "mfh",   "mwp",   "mdc",  "mhut", "mcdip", "miy", "mAypk",
+	"mu",	"mw",	"my",	"mr", "mR", "mrR", "mhR", "mfFhut", "mfiu", "mfh",   "mwp",   "mdc",  "mhut", "mcdip", "miy", "mAypk",
 };
 enum { COMBINATIONS = sizeof(combinations) / sizeof(combinations[0]) };
 
@@ -181,41 +181,6 @@ Test(letters, a_dump_gives_what_it_has)
 	check_directory(small.target, "small dump", "tu");
 	close_dump(&small);
 	close_dump(&all);
-}
-
-Test(letters, a_core_gives_what_it_has)
-{
-	char directory[] = "/tmp/inquest-letters-XXXXXX", command[256], path[128];
-	struct inq_target *core;
-	struct inq_error err = {0};
-	pid_t child;
-	int status = -1;
-
-	cr_assert_not_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/core.%d", directory, victim->pid);
-	snprintf(command, sizeof(command), "%s/core", directory);
-	inq_target_free(process);
-	process = NULL;
-	inq_live_free(live);
-	live = NULL;
-	child = fork();
-	if (!child) {
-		char pid[16];
-
-		snprintf(pid, sizeof(pid), "%d", victim->pid);
-		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
-			_exit(127);
-		execlp("gcore", "gcore", "-o", command, pid, (char *)NULL);
-		_exit(127);
-	}
-	waitpid(child, &status, 0);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		cr_skip("no gcore here");
-	cr_assert_eq(inq_target_open_file(path, &core, &err), INQ_OK, "%s", err.text);
-	check_directory(core, "core", "tu");
-	inq_target_free(core);
-	unlink(path);
-	rmdir(directory);
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------- */
@@ -522,6 +487,45 @@ Test(letters, y_brings_the_upper_halves_of_ymm)
 	check_ymm5(again.target);
 	close_dump(&again);
 	close_dump(&written);
+}
+
+/* --- a core ----------------------------------------------------------------------------------------------------- */
+
+Test(letters, a_core_gives_what_it_has)
+{
+	char directory[] = "/tmp/inquest-letters-XXXXXX", command[256], path[128];
+	struct inq_target *core;
+	struct inq_error err = {0};
+	pid_t child;
+	int status = -1;
+
+	cr_assert_not_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/core.%d", directory, victim->pid);
+	snprintf(command, sizeof(command), "%s/core", directory);
+	inq_target_free(process);
+	process = NULL;
+	inq_live_free(live);
+	live = NULL;
+	child = fork();
+	if (!child) {
+		char pid[16];
+
+		snprintf(pid, sizeof(pid), "%d", victim->pid);
+		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+			_exit(127);
+		execlp("gcore", "gcore", "-o", command, pid, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		cr_skip("no gcore here");
+	cr_assert_eq(inq_target_open_file(path, &core, &err), INQ_OK, "%s", err.text);
+	check_directory(core, "core", "tu");
+	if (victim->spinner)
+		check_ymm5(core);
+	inq_target_free(core);
+	unlink(path);
+	rmdir(directory);
 }
 
 /* --- failures --------------------------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 
 /* UTF-8 text in sections "[task/4711/stack]", "[task/4711/syscall]", ..., "[kmsg]": the files of
  * /proc/PID as they were, then the end of the kernel's log. */
-#define MD_STREAM_INQUEST_KERNEL 0x496e0002u
+#define MD_STREAM_INQUEST_KERNEL 0x496e0003u
 
 /* A type of md_object_info: struct md_inquest_handle, then UTF-8 lines "key: value" to its end. */
 #define MD_OBJECT_INFO_INQUEST 0x496e0001u
