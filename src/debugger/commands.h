@@ -34,6 +34,12 @@ COMMAND_FUNCTION(command_u);
 COMMAND_FUNCTION(command_d);
 /* cmd_address.c */
 COMMAND_FUNCTION(command_address);
+/* cmd_streams.c */
+COMMAND_FUNCTION(command_handle);
+COMMAND_FUNCTION(command_runaway);
+COMMAND_FUNCTION(command_ttime);
+COMMAND_FUNCTION(command_dumpdebug);
+COMMAND_FUNCTION(command_jdinfo);
 /* cmd_dump.c */
 COMMAND_FUNCTION(command_dump);
 COMMAND_FUNCTION(command_detach);

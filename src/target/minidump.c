@@ -13,6 +13,7 @@
 #include "target/minidump_facts.h"
 #include "target/minidump_modules.h"
 #include "target/minidump_regions.h"
+#include "target/minidump_streams.h"
 #include "target/minidump_threads.h"
 #include "target/proc_maps.h"
 #include "target/status_text.h"
@@ -749,6 +750,16 @@ static const struct inq_target_ops mini_ops = {
 	.warning = mini_warning,
 	.free = mini_free,
 };
+
+enum inq_status inq_minidump_streams(struct inq_target *target, const struct inq_dump_stream **ret, size_t *ret_count,
+				     struct inq_error *err)
+{
+	if (target->ops != &mini_ops)
+		return inq_fail(err, INQ_UNSUPPORTED, "%s is no minidump, but a %s", target->name,
+				target->ops->kind);
+	*ret = inq_dump_streams(mini_of(target)->dump, ret_count);
+	return INQ_OK;
+}
 
 enum inq_status inq_target_open_minidump(struct inq_file *file, struct inq_target **ret,
 					 struct inq_error *err)
