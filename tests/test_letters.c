@@ -112,7 +112,7 @@ static void close_dump(struct written *written)
 
 static const char *const combinations[] = {
 	"m",	"ma",	"mA",	"mc",	 "md",	  "mf",	   "mF",    "mh",   "mi",   "mk",    "mp",  "mt",
-	"mu",	"mw",	"my",	"mr", "mR", "mrR", "mhR", "mfFhut", "mfiu", "mfh",   "mwp",   "mdc",  "mhut", "mcdip", "miy", "mAypk",
+	"mu",	"mw",	"my", "mR", "mhR", "mfFhut", "mfiu", "mfh",   "mwp",   "mdc",  "mhut", "mcdip", "miy", "mAypk",
 };
 enum { COMBINATIONS = sizeof(combinations) / sizeof(combinations[0]) };
 
@@ -637,4 +637,35 @@ Test(letter_faults, a_comment_of_the_user_comes_first_and_in_both_streams)
 	inq_dump_close(dump);
 	inq_file_close(file);
 	close(fd);
+}
+
+/* --- the manual ---------------------------------------------------------------------------------------------------- */
+
+/* The page lists the letters of the table, in its order, each with its one line of help first. */
+Test(manual, is_the_table)
+{
+	static char page[64 << 10];
+	size_t count;
+	const struct inq_dump_option *table = inq_dump_options_table(&count);
+	FILE *file = fopen(MAN_PAGE, "r");
+	char *at;
+
+	if (!file)
+		cr_skip("the manual's source is not here");
+	page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+	fclose(file);
+	at = strstr(page, ".\\\" letters begin\n");
+	cr_assert_not_null(at);
+	at = strchr(at, '\n') + 1;
+	for (size_t i = 0; i < count; i++) {
+		char head[160];
+
+		cr_assert(table[i].built, "%c", table[i].letter);
+		snprintf(head, sizeof(head), ".TP\n.B %c\n%s", table[i].letter, table[i].help);
+		cr_assert_eq(strncmp(at, head, strlen(head)), 0, "expected '%s' at '%.40s'", head, at);
+		at = strstr(at + strlen(head), i + 1 < count ? "\n.TP\n" : "\n.\\\" letters end");
+		cr_assert_not_null(at);
+		at++;
+	}
+	cr_assert_eq(strncmp(at, ".\\\" letters end", 16), 0, "'%.40s'", at);
 }
