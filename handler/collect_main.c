@@ -499,8 +499,8 @@ static bool finish(struct collect *collect)
 
 	name_dump(collect, &name);
 	inq_waiting_dismiss(&collect->waiting, 0);
-	if (collect->waiting.reason == INQ_REASON_ON_DEMAND)
-		inq_stop_resume(&collect->stopped);
+	/* At once: a traced thread that dies is not gone, for its process's parent, before its tracer lets go. */
+	inq_stop_resume(&collect->stopped);
 	/* A copy's memory has all been read, or goes on being read while the dump is written. */
 	if (collect->snapshot_memory >= 0 && !hear(collect, INQ_WORKER_RELEASED, end))
 		return false;
@@ -524,6 +524,7 @@ static int run(struct collect *collect)
 		prctl(PR_SET_NAME, FAILED_NAME);
 		if (collect->memory >= 0)
 			inq_waiting_dismiss(&collect->waiting, EIO);
+		inq_stop_resume(&collect->stopped);
 	} else {
 		good = finish(collect);
 	}

@@ -106,6 +106,7 @@ Test(stop, stops_all_threads_takes_their_registers_and_lets_them_go)
 
 	wait_for_threads();
 	cr_assert_eq(inq_stop_threads((uint32_t)pid, task, 0, 2000, &stopped, NULL), INQ_OK);
+	inq_stop_names(&stopped, task);
 	cr_assert_eq(stopped.count, (size_t)SPINNERS + 1);
 	cr_assert_eq(stopped.not_stopped, 0u);
 	for (size_t i = 0; i < stopped.count; i++) {

@@ -73,6 +73,7 @@ static enum inq_status stop(struct inq_live *live, unsigned deadline_ms, struct 
 	if (tasks < 0)
 		return inq_fail(err, INQ_ABSENT, "process %u: gone", live->pid);
 	status = inq_stop_threads(live->pid, tasks, 0, deadline_ms ? deadline_ms : STOP_MS, &live->stopped, err);
+	inq_stop_names(&live->stopped, tasks);
 	close(tasks);
 	if (status != INQ_DENIED)
 		return status;

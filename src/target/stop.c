@@ -278,7 +278,6 @@ static void take(struct inq_stopped *stopped, int task_fd)
 	for (size_t i = 0; i < stopped->count; i++) {
 		struct inq_stopped_thread *thread = &stopped->threads[i];
 
-		take_comm(task_fd, thread);
 		if (thread->stopped)
 			thread->has_context = inq_stop_registers(thread->tid, &thread->context, &thread->tls);
 		if (!thread->has_context)
@@ -326,6 +325,12 @@ enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsi
 	}
 	return inq_fail(err, INQ_DENIED, "process %u: may not be traced%s", pid,
 			ret->threads[0].tracer ? ": another tracer has it" : "");
+}
+
+void inq_stop_names(struct inq_stopped *stopped, int task_fd)
+{
+	for (size_t i = 0; i < stopped->count; i++)
+		take_comm(task_fd, &stopped->threads[i]);
 }
 
 void inq_stop_resume_one(struct inq_stopped_thread *thread)

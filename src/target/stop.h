@@ -33,7 +33,7 @@ struct inq_stopped_thread {
 	int pending_signal;      /* a signal that was on its way when it stopped; given back on resume */
 	uint32_t tracer;         /* pid of the competing tracer, 0 none */
 	uint64_t tls;            /* thread pointer */
-	char comm[16];
+	char comm[16];           /* by inq_stop_names() */
 	struct inq_context context;
 };
 
@@ -59,6 +59,9 @@ struct inq_stopped {
  */
 enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsigned deadline_ms,
 				 struct inq_stopped *ret, struct inq_error *err);
+
+/* Read the names of all threads, which takes as long as stopping them. */
+void inq_stop_names(struct inq_stopped *stopped, int task_fd);
 
 /* Let one go. */
 void inq_stop_resume_one(struct inq_stopped_thread *thread);
