@@ -132,6 +132,7 @@ INQ_STREAM_WRITER(inq_write_unloaded);
 INQ_STREAM_WRITER(inq_write_system_memory);
 INQ_STREAM_WRITER(inq_write_vm_counters);
 INQ_STREAM_WRITER(inq_write_token);
+INQ_STREAM_WRITER(inq_write_annotations);
 INQ_STREAM_WRITER(inq_write_comment_a);
 INQ_STREAM_WRITER(inq_write_comment);
 INQ_STREAM_WRITER(inq_write_classes);

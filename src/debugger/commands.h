@@ -47,6 +47,8 @@ COMMAND_FUNCTION(command_detach);
 COMMAND_FUNCTION(command_vertarget);
 COMMAND_FUNCTION(command_process);
 COMMAND_FUNCTION(command_opendump);
+/* cmd_annotations.c */
+COMMAND_FUNCTION(command_annotations);
 /* cmd_evaluate.c */
 COMMAND_FUNCTION(command_evaluate);
 COMMAND_FUNCTION(command_formats);

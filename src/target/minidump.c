@@ -52,6 +52,7 @@ struct mini {
 	struct inq_minidump_facts facts;
 	struct inq_module *unloaded; /* those of `modules` that are */
 	size_t unloaded_count;
+	struct inq_annotation *annotations;
 	struct inq_warnings warnings;
 	bool warned, maps_tried;
 	struct made system_made, process_made, threads_made, modules_made, ranges_made,
@@ -702,6 +703,33 @@ static enum inq_status mini_unloaded(struct inq_target *self, const struct inq_m
 	return INQ_OK;
 }
 
+/* Crashpad's simple annotations; what its modules say of themselves stays with them. */
+static enum inq_status mini_annotations(struct inq_target *self, const struct inq_annotation **ret,
+					size_t *ret_count, struct inq_error *err)
+{
+	struct mini *mini = mini_of(self);
+	const struct inq_dump_crashpad *info;
+	enum inq_status status = inq_dump_crashpad(mini->dump, &info, err);
+	size_t count = 0;
+
+	if (status != INQ_OK)
+		return status;
+	if (!mini->annotations)
+		mini->annotations = calloc(info->count + 1, sizeof(*mini->annotations));
+	if (!mini->annotations)
+		return inq_fail(err, INQ_NO_MEMORY, "no memory for annotations");
+	for (size_t i = 0; i < info->count; i++) {
+		if (info->items[i].module_index == UINT32_MAX && info->items[i].name[0])
+			mini->annotations[count++] = (struct inq_annotation){
+				.key = info->items[i].name,
+				.value = info->items[i].value,
+			};
+	}
+	*ret = mini->annotations;
+	*ret_count = count;
+	return INQ_OK;
+}
+
 /* --- opening -------------------------------------------------------------------------------------
  */
 
@@ -717,6 +745,7 @@ static void mini_free(struct inq_target *self)
 	free(mini->ranges);
 	free(mini->links);
 	free(mini->unloaded);
+	free(mini->annotations);
 	inq_minidump_facts_done(&mini->facts);
 	inq_buffer_done(&mini->arguments);
 	inq_buffer_done(&mini->distribution);
@@ -743,6 +772,7 @@ static const struct inq_target_ops mini_ops = {
 	.text = mini_text,
 	.link_map = mini_link_map,
 	.unloaded = mini_unloaded,
+	.annotations = mini_annotations,
 	.handles = mini_handles,
 	.token = mini_token,
 	.counters = mini_counters,
