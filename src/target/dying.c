@@ -613,8 +613,11 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 	inq_dying_thread_facts(dying);
 	if (dying->core.problem[0])
 		inq_dying_warn(dying, "%s", dying->core.problem);
-	if (source->record)
+	if (source->record) {
 		inq_dying_record_read(dying);
+		/* What else it tells as well, while there is memory to read it from. */
+		(void)inq_dying_told_make(dying, NULL);
+	}
 	*ret = &dying->target;
 	return INQ_OK;
 }
