@@ -126,6 +126,22 @@ static bool become_user(void)
 	return uid == 0 || (setresuid(0, 0, 0) && setresgid(0, 0, 0)) || gid == 0;
 }
 
+/* Root, and in a user namespace that knows the worker's id: root of one of a user's own making has nobody else to
+ * become. */
+static bool may_become(uint32_t id)
+{
+	char map[128];
+	unsigned long inside, outside, count;
+	int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, map, sizeof(map) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	map[size > 0 ? size : 0] = '\0';
+	return getuid() == 0 && sscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside <= id &&
+	       id - inside < count;
+}
+
 /* What the kernel would have said in inquest-core's arguments. */
 static void take_facts(struct collect *collect)
 {
@@ -585,9 +601,11 @@ int main(int argc, char *argv[])
 	inq_inherited_close(collect.args.event);
 	inq_inherited_reset();
 	inq_identity_of_parent(&collect.identity);
-	collect.is_root = getuid() == 0;
 	inq_config_load(INQ_CONFIG_FILE, &collect.config, NULL);
-	if (geteuid() == 0 && !collect.args.directory && inq_keeper_start(&collect.config, &collect.keeper, NULL))
+	collect.is_root = may_become((uint32_t)collect.config.worker_uid);
+	/* Not for root of a user namespace, to whom no spool belongs. */
+	if (geteuid() == 0 && (getuid() != 0 || collect.is_root) && !collect.args.directory &&
+	    inq_keeper_start(&collect.config, &collect.keeper, NULL))
 		collect.keeper.channel = -1;
 	if (!become_user()) {
 		complain("privileges could not be given up");

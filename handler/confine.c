@@ -115,7 +115,9 @@ static int is_down(const struct inq_confinement *confinement)
 			return 0;
 	}
 	/* The proof of the pudding. */
-	return setresuid(0, 0, 0) && setresgid(0, 0, 0) && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	/* Root of a user namespace that maps nobody else, and users in group 0, stay what they are. */
+	return (confinement->uid == 0 || setresuid(0, 0, 0)) && (confinement->gid == 0 || setresgid(0, 0, 0)) &&
+	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
 static int set_limits(const struct inq_confinement *confinement)
@@ -182,7 +184,8 @@ static int filter_calls(void)
 
 enum inq_status inq_confine(const struct inq_confinement *confinement, struct inq_error *err)
 {
-	if (!confinement->uid || !confinement->gid || confinement->keep_count > INQ_CONFINE_MAX_KEEP)
+	if ((!confinement->own_ids && (!confinement->uid || !confinement->gid)) ||
+	    confinement->keep_count > INQ_CONFINE_MAX_KEEP)
 		return inq_fail(err, INQ_USAGE, "confine: not to user %u, group %u", confinement->uid,
 				confinement->gid);
 	if (close_others(confinement))

@@ -31,7 +31,7 @@ struct inq_confinement {
 	uid_t uid;
 	gid_t gid;
 	bool own_ids;         /* uid and gid are the caller's, who has no privilege: ids, groups and the bounding set
-				 stay, all else is done */
+				 stay, all else is done; they may be 0 (group 0, root of a user namespace) */
 	const int *keep;      /* descriptors that stay open; -1 among them is ignored */
 	size_t keep_count;    /* at most INQ_CONFINE_MAX_KEEP */
 	uint64_t max_file;    /* bytes that a file may grow to */

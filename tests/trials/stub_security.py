@@ -211,7 +211,8 @@ def attacks(pid):
                 os.readlink("/proc/%d/exe" % pid)
             else:
                 with open("/proc/%d/%s" % (pid, name), "rb") as f:
-                    f.read(1)
+                    if not f.read(1):
+                        continue    # it is about to end, and has nothing any more
             found[name] = True
         except OSError:
             found[name] = False
