@@ -48,7 +48,7 @@ const struct inq_region *veil_region(const struct inq_veil *veil, uint64_t addre
 static enum inq_status read_inner(void *user, uint64_t at, void *to, size_t size, size_t *ret_done,
 				  struct inq_error *err)
 {
-	return inq_target_read(user, at, to, size, ret_done, err);
+	return inq_target_read_tables(user, at, to, size, ret_done, err);
 }
 
 static void open_image(struct inq_veil *veil, const struct inq_module *module, struct image_slot *slot)

@@ -150,6 +150,49 @@ static enum inq_status dying_read(struct inq_target *target, uint64_t address, v
 			dying->vanished ? "the process is gone" : strerror(errno));
 }
 
+/* A private, read-only part of a file of which a part nearby is code: a module's constants. Data that a program
+ * mapped and wants out of its cores is not next to code of the same file. */
+static bool is_of_an_image(const struct inq_dying *dying, const struct inq_region *region)
+{
+	enum { NEAR = 4 }; /* mappings on each side; images have four or five */
+	const struct inq_region *regions = dying->maps.regions;
+	size_t at = (size_t)(region - regions), low = at > NEAR ? at - NEAR : 0;
+
+	if (region->protection & INQ_PROT_WRITE || region->flags & (INQ_REGION_SHARED | INQ_REGION_NO_DUMP) ||
+	    !(region->protection & INQ_PROT_READ) || !region->inode || region->name[0] != '/')
+		return false;
+	for (size_t i = low; i < dying->maps.count && i <= at + NEAR; i++) {
+		if (regions[i].protection & INQ_PROT_EXEC && regions[i].inode == region->inode &&
+		    regions[i].device_major == region->device_major &&
+		    regions[i].device_minor == region->device_minor)
+			return true;
+	}
+	return false;
+}
+
+static enum inq_status dying_read_tables(struct inq_target *target, uint64_t address, void *to, size_t size,
+					 size_t *ret_done, struct inq_error *err)
+{
+	struct inq_dying *dying = self(target);
+	const struct inq_region *region;
+	ssize_t got;
+
+	if (dying_read(target, address, to, size, ret_done, err) == INQ_OK)
+		return INQ_OK;
+	region = inq_region_at(dying->maps.regions, dying->maps.count, address);
+	if (dying->released || dying->source.mem_fd < 0 || !region || !is_of_an_image(dying, region))
+		return INQ_FAULT;
+	if (size > region->base + region->size - address)
+		size = (size_t)(region->base + region->size - address);
+	do
+		got = pread(dying->source.mem_fd, to, size, (off_t)address);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return INQ_FAULT;
+	*ret_done = (size_t)got;
+	return INQ_OK;
+}
+
 static enum inq_status dying_memory(struct inq_target *target, const struct inq_range **ret,
 				    size_t *ret_count, struct inq_error *err)
 {
@@ -569,6 +612,7 @@ static const struct inq_target_ops dying_ops = {
 	.regions = dying_regions,
 	.memory = dying_memory,
 	.read = dying_read,
+	.read_tables = dying_read_tables,
 	.unmodified = inq_dying_unmodified,
 	.exception = dying_exception,
 	.exception_context = dying_exception_context,

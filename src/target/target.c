@@ -51,6 +51,14 @@ enum inq_status inq_target_memory(struct inq_target *target, const struct inq_ra
 	return FORWARD(target, memory, "memory", err, target, ret, ret_count);
 }
 
+enum inq_status inq_target_read_tables(struct inq_target *target, uint64_t address, void *to, size_t size,
+				       size_t *ret_done, struct inq_error *err)
+{
+	if (!target->ops->read_tables)
+		return inq_target_read(target, address, to, size, ret_done, err);
+	return target->ops->read_tables(target, address, to, size, ret_done, err);
+}
+
 enum inq_status inq_target_unmodified(struct inq_target *target, uint64_t address, uint64_t size,
 				      struct inq_error *err)
 {

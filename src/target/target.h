@@ -294,6 +294,10 @@ struct inq_target_ops {
 	/* At least one byte and INQ_OK, or INQ_FAULT with *ret_done 0. */
 	enum inq_status (*read)(struct inq_target *self, uint64_t address, void *to, size_t size,
 				size_t *ret_done, struct inq_error *err);
+	/* The same for the constants of a mapped program or library, also where it cannot be told that the kernel
+	 * would put them into a core: for unwind tables, never for a dump. NULL: as read. */
+	enum inq_status (*read_tables)(struct inq_target *self, uint64_t address, void *to, size_t size,
+				       size_t *ret_done, struct inq_error *err);
 	/* Whether [address, address + size) is as the mapped file, or the kernel, has it: INQ_OK; INQ_BAD_DATA: the
 	 * program changed it. NULL: it cannot be told. */
 	enum inq_status (*unmodified)(struct inq_target *self, uint64_t address, uint64_t size,
@@ -376,6 +380,8 @@ void inq_target_free(struct inq_target *target); /* accepts NULL */
  * INQ_FAULT "0x...: not in the dump" or "...: not mapped". */
 enum inq_status inq_target_read(struct inq_target *target, uint64_t address, void *to, size_t size,
 				size_t *ret_done, struct inq_error *err);
+enum inq_status inq_target_read_tables(struct inq_target *target, uint64_t address, void *to, size_t size,
+				       size_t *ret_done, struct inq_error *err);
 /* INQ_ABSENT: it cannot be told. */
 enum inq_status inq_target_unmodified(struct inq_target *target, uint64_t address, uint64_t size,
 				      struct inq_error *err);

@@ -84,10 +84,12 @@ void load_and_fault_bare(void);
 	"	mov general+24(%rip), %rsi\n	mov general+32(%rip), %rdi\n	mov general+40(%rip), %r8\n" \
 	"	mov general+48(%rip), %r9\n	mov general+56(%rip), %r10\n	mov general+64(%rip), %r11\n" \
 	"	mov general+72(%rip), %r12\n	mov general+80(%rip), %r13\n	mov general+88(%rip), %r14\n" \
-	"	mov general+96(%rip), %r15\n	mov general+104(%rip), %rbp\n" \
+	"	mov general+96(%rip), %r15\n" \
 	"	mov %rbx, -8(%rsp)\n	mov %rcx, -64(%rsp)\n" \
 	"	xor %eax, %eax\n	mov 0x18(%rax), %rax\n	ud2\n"
-__asm__(".text\n.type load_and_fault, @function\nload_and_fault:\n	.cfi_startproc\n" LOAD
+__asm__(".text\n.type load_and_fault, @function\nload_and_fault:\n	.cfi_startproc\n"
+	"	push %rbp\n	.cfi_adjust_cfa_offset 8\n	.cfi_rel_offset %rbp, 0\n"
+	"	mov general+104(%rip), %rbp\n" LOAD
 	"	.cfi_endproc\n.size load_and_fault, . - load_and_fault\n"
 	".type load_and_fault_bare, @function\nload_and_fault_bare:\n" LOAD
 	".size load_and_fault_bare, . - load_and_fault_bare\n");
