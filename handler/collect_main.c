@@ -532,8 +532,10 @@ static int run(struct collect *collect)
 	bool good = begin(collect);
 
 	/* Comes back only if there is no terminal with a person at it, or no debugger. */
-	if (good && collect->want_debugger)
+	if (good && collect->want_debugger) {
 		inq_debug_start(collect->identity.files, collect->args.pid, collect->args.record, collect->args.event);
+		setsid();
+	}
 	good = good && gather(collect);
 	if (!good) {
 		/* Before the process goes on to die: the kernel's handler is to see it. */
@@ -599,7 +601,7 @@ int main(int argc, char *argv[])
 		return 2;
 	}
 	inq_inherited_close(collect.args.event);
-	inq_inherited_reset();
+	inq_inherited_reset(collect.want_debugger);
 	inq_identity_of_parent(&collect.identity);
 	inq_config_load(INQ_CONFIG_FILE, &collect.config, NULL);
 	collect.is_root = may_become((uint32_t)collect.config.worker_uid);

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,20 @@ static int open_terminal(void)
 		fd = -1;
 	}
 	return fd;
+}
+
+/* A process group of our own in the foreground: Ctrl-C is meant for the debugger, and would else wait for the crashed
+ * process and be what it dies of. The debugger gives the terminal back (main.c). */
+static void take_terminal(int terminal)
+{
+	sigset_t output;
+
+	sigemptyset(&output);
+	sigaddset(&output, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &output, NULL);
+	if (setpgid(0, 0) == 0)
+		tcsetpgrp(terminal, getpid());
+	sigprocmask(SIG_UNBLOCK, &output, NULL);
 }
 
 static bool is_word(const char *text)
@@ -76,11 +91,13 @@ void inq_debug_start(int files, uint32_t pid, uint64_t record, int event)
 		saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		dup2(terminal, fd);
 	}
+	take_terminal(terminal);
 	/* The deadline is of dumps; a person takes the time that it takes. */
 	rest = alarm(0);
 	if (event >= 0)
 		fcntl(event, F_SETFD, 0);
 	execve(DEBUGGER, arguments, environment);
+	tcsetpgrp(terminal, getpgid((pid_t)pid));
 	alarm(rest);
 	for (int fd = 0; fd <= 2; fd++) {
 		dup2(saved[fd], fd);

@@ -82,7 +82,7 @@ static void reset_timers(void)
 	setitimer(ITIMER_PROF, &never, NULL);
 }
 
-void inq_inherited_reset(void)
+void inq_inherited_reset(bool keep_session)
 {
 	/* Of exactly 1 byte: the kernel never pipes such a core, so that a crash in here starts no second helper. */
 	const struct rlimit never = {1, 1};
@@ -98,7 +98,8 @@ void inq_inherited_reset(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	sched_setscheduler(0, SCHED_OTHER, &usual);
 	setpriority(PRIO_PROCESS, 0, 0);
-	setsid();
+	if (!keep_session)
+		setsid();
 	if (chdir("/"))
 		_exit(1);
 }

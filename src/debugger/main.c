@@ -349,8 +349,14 @@ static void dismiss(const struct program *program)
 {
 	struct inq_waiting waiting;
 
-	if (program->live && program->arguments.record &&
-	    inq_waiting_open(inq_live_memory(program->live), program->arguments.record, program->arguments.event,
+	if (!program->live || !program->arguments.record)
+		return;
+	/* The collector made us a process group in the foreground of the terminal. */
+	if (tcgetpgrp(STDIN_FILENO) == getpgrp()) {
+		signal(SIGTTOU, SIG_IGN);
+		tcsetpgrp(STDIN_FILENO, getpgid((pid_t)program->arguments.pid));
+	}
+	if (inq_waiting_open(inq_live_memory(program->live), program->arguments.record, program->arguments.event,
 			     &waiting, NULL) == INQ_OK)
 		inq_waiting_dismiss(&waiting, 0);
 }
