@@ -667,5 +667,5 @@ Test(manual, is_the_table)
 		cr_assert_not_null(at);
 		at++;
 	}
-	cr_assert_eq(strncmp(at, ".\\\" letters end", 16), 0, "'%.40s'", at);
+	cr_assert_eq(strncmp(at, ".\\\" letters end", 15), 0, "'%.40s'", at);
 }
