@@ -30,7 +30,7 @@ def plain(name):
     name = re.split(r"::", name.split(" ")[-1])[-1]
     name = name.split("@")[0]
     name = re.sub(r"\.(constprop|isra|part|cold|lto_priv)\.?\d*", "", name)
-    name = re.sub(r"^(__GI_)+|_impl$", "", name)
+    name = re.sub(r"^(__GI_)+|_impl$|_2_1$", "", name)
     return name.lstrip("_") or name
 
 
