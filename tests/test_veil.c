@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The veil against a naive reference, and each fact behind it. */
+#include "config.h"
+
+#include "fake_target.h"
+#include "minidump/context.h"
+#include "privacy/veil_private.h"
+
+#include <criterion/criterion.h>
+#include <elf.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BASE = 0x10000, SIZE = 0x3000 };
+
+static struct fake_target fake;
+static struct inq_veil *veil;
+static struct inq_error err;
+
+static void setup(void)
+{
+	fake_init(&fake);
+}
+
+static void cleanup(void)
+{
+	inq_veil_free(veil);
+	veil = NULL;
+}
+
+TestSuite(veil, .init = setup, .fini = cleanup);
+
+static void hang(enum inq_veil_stack stack, enum inq_veil_names names)
+{
+	const struct inq_veil_policy policy = {stack, names};
+
+	cr_assert_eq(inq_veil_new(&fake.target, &policy, &veil, &err), INQ_OK, "%s", err.text);
+}
+
+/* --- memory ------------------------------------------------------------------------------------ */
+
+static struct inq_region plain_region = {.base = BASE, .size = SIZE, .protection = INQ_PROT_READ | INQ_PROT_WRITE,
+					 .name = ""};
+static struct inq_range plain_range = {BASE, SIZE};
+static uint8_t reference[SIZE];
+
+/* Words as a walk would have kept them, and what a reader of single bytes makes of them. */
+static void keep_words(unsigned seed, unsigned count)
+{
+	hang(INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE);
+	veil->prepared = true;
+	veil->regions = &plain_region;
+	veil->memory = &plain_range;
+	veil->region_count = veil->memory_count = 1;
+	memset(reference, 0, sizeof(reference));
+	srandom(seed);
+	for (unsigned i = 0; i < count; i++) {
+		struct kept_word word = {
+			/* Eight bytes of each sixteen: words of one walk do not overlap. */
+			.address = BASE + 16 * ((uint64_t)random() % (SIZE / 16)),
+			.size = random() % 2 ? 8 : 4,
+		};
+		bool known = false;
+
+		for (size_t j = 0; j < veil->words.size / sizeof(word); j++)
+			known |= ((struct kept_word *)veil->words.data)[j].address / 16 == word.address / 16;
+		if (known)
+			continue;
+		word.address += i % 3; /* not aligned either */
+		word.value = (uint64_t)random() << 33 ^ (uint64_t)random() << 3 ^ 0x8000000000000081u;
+		memcpy(reference + (word.address - BASE), &word.value, word.size);
+		inq_buffer_append(&veil->words, &word, sizeof(word));
+	}
+	veil_sort_words(veil);
+}
+
+static void expect_same(uint64_t address, size_t size)
+{
+	uint8_t found[256 + 2];
+	size_t at = 0;
+
+	memset(found, 0xee, sizeof(found));
+	while (at < size) {
+		size_t done = 0;
+
+		cr_assert_eq(inq_target_read(&veil->shown, address + at, found + 1 + at, size - at, &done, &err),
+			     INQ_OK, "%s", err.text);
+		cr_assert(done > 0 && done <= size - at);
+		at += done;
+	}
+	cr_assert_eq(memcmp(found + 1, reference + (address - BASE), size), 0, "0x%llx, %zu bytes",
+		     (unsigned long long)address, size);
+	cr_assert_eq(found[0], 0xee);
+	cr_assert_eq(found[size + 1], 0xee);
+}
+
+Test(veil, reads_as_the_naive_reference_at_every_offset_and_size)
+{
+	keep_words(1, 500);
+	for (unsigned offset = 0; offset < 16; offset++) {
+		for (size_t size = 1; size <= 64; size++) {
+			expect_same(BASE + offset, size);
+			expect_same(BASE + 0x1000 - 32 + offset, size);
+			expect_same(BASE + SIZE - size - offset, size);
+		}
+	}
+}
+
+Test(veil, reads_as_the_naive_reference_at_random)
+{
+	for (unsigned seed = 2; seed < 12; seed++) {
+		keep_words(seed, (unsigned)random() % 900);
+		for (unsigned i = 0; i < 20000; i++) {
+			size_t size = 1 + (size_t)random() % 256;
+
+			expect_same(BASE + (uint64_t)random() % (SIZE - size + 1), size);
+		}
+		cleanup();
+	}
+}
+
+Test(veil, ends_where_memory_ends_and_faults_behind)
+{
+	uint8_t found[64];
+	size_t done = 7;
+
+	keep_words(1, 10);
+	cr_assert_eq(inq_target_read(&veil->shown, BASE + SIZE - 3, found, sizeof(found), &done, &err), INQ_OK);
+	cr_expect_eq(done, 3);
+	cr_assert_eq(inq_target_read(&veil->shown, BASE + SIZE, found, sizeof(found), &done, &err), INQ_FAULT);
+	cr_assert_eq(inq_target_read(&veil->shown, BASE - 1, found, sizeof(found), &done, &err), INQ_FAULT);
+}
+
+Test(veil, reads_up_to_the_end_of_the_address_space)
+{
+	struct inq_range last = {UINT64_MAX - 15, 15};
+	struct kept_word word = {UINT64_MAX - 8, 0x1122334455667788, 8};
+	uint8_t found[32];
+	size_t done;
+
+	keep_words(1, 0);
+	veil->region_count = 0;
+	veil->memory = &last;
+	inq_buffer_append(&veil->words, &word, sizeof(word));
+	cr_assert_eq(inq_target_read(&veil->shown, UINT64_MAX - 15, found, sizeof(found), &done, &err), INQ_OK);
+	cr_expect_eq(done, 15);
+	cr_expect_eq(memcmp(found + 7, &word.value, 8), 0);
+}
+
+Test(veil, does_not_even_read_what_it_hides)
+{
+	uint8_t found[64];
+	size_t done;
+	unsigned before;
+
+	keep_words(1, 10);
+	before = (unsigned)fake.reads;
+	cr_assert_eq(inq_target_read(&veil->shown, BASE, found, sizeof(found), &done, &err), INQ_OK);
+	cr_expect_eq(fake.reads, before);
+}
+
+/* --- registers ---------------------------------------------------------------------------------- */
+
+Test(veil, leaves_of_a_context_only_what_is_kept)
+{
+	struct inq_context raw = {.machine = INQ_MACHINE_AMD64, .size = sizeof(struct md_context_amd64)}, shown;
+	const struct inq_machine_info *info = inq_machine_info(INQ_MACHINE_AMD64);
+	size_t survivors = 0;
+	uint64_t value;
+
+	memset(raw.raw, 0xa7, sizeof(raw.raw));
+	veil_scrub_context(&raw, 1ull << 6, &shown);
+	for (size_t i = 0; i < info->register_count; i++) {
+		const struct inq_register *reg = &info->registers[i];
+		bool kept = !strcmp(reg->name, "rip") || !strcmp(reg->name, "rsp") || !strcmp(reg->name, "rbp") ||
+			    !strcmp(reg->name, "efl") || !strcmp(reg->name, "cs") || !strcmp(reg->name, "ss");
+
+		if (reg->size > 8)
+			continue;
+		memcpy(&value, shown.raw + reg->offset, 8);
+		cr_expect_eq(shown.raw[reg->offset] == 0xa7, kept, "%s", reg->name);
+	}
+	for (size_t i = 0; i < sizeof(shown.raw); i++)
+		survivors += shown.raw[i] == 0xa7;
+	cr_expect_eq(survivors, 8 + 8 + 8 + 4 + 2 + 2, "nor a byte that has no name");
+}
+
+Test(veil, says_what_kind_of_thing_a_value_was)
+{
+	static struct inq_region regions[] = {
+		{.base = 0x10000, .size = 0x1000, .protection = INQ_PROT_READ | INQ_PROT_EXEC, .name = "/a", .inode = 1},
+		{.base = 0x11000, .size = 0x1000, .protection = INQ_PROT_READ, .name = "/a", .inode = 1},
+		{.base = 0x20000, .size = 0x1000, .protection = INQ_PROT_READ | INQ_PROT_WRITE, .name = ""},
+		{.base = 0x30000, .size = 0x1000, .protection = INQ_PROT_READ | INQ_PROT_WRITE, .name = "[stack]",
+		 .flags = INQ_REGION_STACK},
+	};
+	static const struct { uint64_t value; enum inq_value_class class; } rows[] = {
+		{0, INQ_VALUE_NULL}, {0x18, INQ_VALUE_SMALL}, {UINT64_MAX, INQ_VALUE_SMALL},
+		{0x10008, INQ_VALUE_CODE}, {0x11008, INQ_VALUE_DATA}, {0x20008, INQ_VALUE_HEAP},
+		{0x30008, INQ_VALUE_STACK}, {0x40008, INQ_VALUE_UNMAPPED},
+		{0x4141414141414141, INQ_VALUE_NON_CANONICAL}, {0xe5e5e5e5e5e5e5e5, INQ_VALUE_FREED},
+		{0x6b6b6b6b6b6b6b83, INQ_VALUE_FREED}, {0x5a5a5a5a5a5a5a5a, INQ_VALUE_FREED},
+	};
+
+	keep_words(1, 0);
+	veil->regions = regions;
+	veil->region_count = 4;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cr_expect_eq(veil_class_of(veil, rows[i].value), rows[i].class, "0x%llx",
+			     (unsigned long long)rows[i].value);
+}
+
+/* --- names and texts ------------------------------------------------------------------------------ */
+
+Test(veil, cuts_every_path_to_its_last_part)
+{
+	static const char *const rows[][2] = {
+		{"/usr/bin/cat", "cat"}, {"PATH=/home/anna/bin:/usr/bin", "PATH=bin:bin"}, {"/home/anna/", ""},
+		{"--file=/home/anna/x.txt,/tmp/y z", "--file=x.txt,y z"}, {"no path", "no path"}, {"", ""},
+		{"C:\\Users\\anna\\a.pdb", "C:a.pdb"}, {"\"/a/b\"", "\"b\""},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct inq_buffer to = {0};
+
+		veil_bare_paths(&to, rows[i][0], strlen(rows[i][0]));
+		inq_buffer_append(&to, "", 1);
+		cr_expect_str_eq((const char *)to.data, rows[i][1]);
+		inq_buffer_done(&to);
+	}
+}
+
+static const char *text_of(enum inq_text_kind kind, size_t *ret_size)
+{
+	const char *text = NULL;
+
+	return inq_target_text(inq_veil_target(veil), kind, &text, ret_size, &err) == INQ_OK ? text : NULL;
+}
+
+Test(veil, drops_environment_and_comments_and_shows_the_program_alone)
+{
+	size_t size;
+
+	fake.texts[INQ_TEXT_ENVIRON] = "SECRET=hunter2";
+	fake.texts[INQ_TEXT_COMMENT] = "hunter2";
+	fake.texts[INQ_TEXT_CMDLINE] = "prog --password=hunter2";
+	fake.texts[INQ_TEXT_STATUS] = "Name:\thunter2\nUmask:\t0022\nhunter2:\t7\n";
+	fake.process.executable = "/home/anna/prog";
+	fake.process.program = "hunter2";
+	fake.module_count = 0;
+	hang(INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE);
+	cr_expect_null(text_of(INQ_TEXT_ENVIRON, &size));
+	cr_expect_null(text_of(INQ_TEXT_COMMENT, &size));
+	cr_expect_str_eq(text_of(INQ_TEXT_CMDLINE, &size), "prog");
+	cr_expect_str_eq(text_of(INQ_TEXT_STATUS, &size), "Name:\tprog\nUmask:\t0022\n");
+}
+
+Test(veil, under_R_alone_keeps_texts_without_folders)
+{
+	size_t size;
+
+	fake.texts[INQ_TEXT_ENVIRON] = "HOME=/home/anna SHELL=/bin/sh";
+	hang(INQ_VEIL_STACK_WHOLE, INQ_VEIL_NAMES_BARE);
+	cr_expect_str_eq(text_of(INQ_TEXT_ENVIRON, &size), "HOME=anna SHELL=sh");
+}
+
+Test(veil, shows_only_names_of_threads_that_are_known)
+{
+	hang(INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE);
+	cr_expect_str_eq(veil_thread_name(veil, "gmain"), "gmain");
+	cr_expect_str_eq(veil_thread_name(veil, "pool-hunter2"), "pool-");
+	cr_expect_str_eq(veil_thread_name(veil, "hunter2"), "");
+}
+
+/* --- the exception -------------------------------------------------------------------------------- */
+
+Test(veil, keeps_a_fault_address_back_unless_it_is_no_secret)
+{
+	static const struct { uint64_t address; bool shown; } rows[] = {
+		{0, true}, {0x18, true}, {UINT64_MAX - 7, true}, {0x4142434445464748, false}, {0x7e0000001234, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct inq_exception *exception;
+		siginfo_t info = {.si_signo = SIGSEGV, .si_code = SEGV_MAPERR};
+
+		fake_init(&fake);
+		info.si_addr = (void *)(uintptr_t)rows[i].address;
+		fake.exception = (struct inq_exception){.tid = 7, .code = SIGSEGV, .has_siginfo = true,
+							.address = rows[i].address, .parameter_count = 2,
+							.parameters = {rows[i].address, rows[i].address}};
+		memcpy(fake.exception.siginfo, &info, sizeof(info));
+		hang(INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE);
+		cr_assert_eq(inq_target_exception(inq_veil_target(veil), &exception, &err), INQ_OK);
+		cr_expect_eq(exception->address, rows[i].shown ? rows[i].address : INQ_VEIL_WITHHELD);
+		cr_expect_eq(exception->parameter_count, 0);
+		cr_expect_eq(exception->parameters[0], 0);
+		if (rows[i].address > 0x1000)
+			cr_expect_null(memmem(exception->siginfo, 128, &rows[i].address, 8));
+		cleanup();
+	}
+}
