@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Dumps of a running process, of dumps and of cores, by the program from outside: what is written, what is refused
+ * with which exit code, and that all forms tell the same. gdb is the judge of cores where it is installed.
+ */
+#include "config.h"
+
+#include "support/buffer.h"
+
+#include <criterion/criterion.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { THREADS = 3, MARKED = 1 << 20 };
+
+static char folder[64], program[4096];
+static struct inq_buffer said, complained;
+static pid_t victim;
+static volatile int *shared; /* threads that wait */
+static uint64_t *marked;     /* private memory, a pattern */
+
+/* --- running ---------------------------------------------------------------------- */
+
+static void drain(int out, int err)
+{
+	struct pollfd ends[] = {{.fd = out, .events = POLLIN}, {.fd = err, .events = POLLIN}};
+	struct inq_buffer *to[] = {&said, &complained};
+
+	while (ends[0].fd >= 0 || ends[1].fd >= 0) {
+		cr_assert_gt(poll(ends, 2, 30000), 0, "no answer in 30 s");
+		for (int i = 0; i < 2; i++) {
+			char bytes[4096];
+			ssize_t size = ends[i].revents ? read(ends[i].fd, bytes, sizeof(bytes)) : 0;
+
+			if (size > 0) {
+				inq_buffer_append(to[i], bytes, (size_t)size);
+			} else if (ends[i].revents) {
+				close(ends[i].fd);
+				ends[i].fd = -1;
+			}
+		}
+	}
+}
+
+/* Exit status; death by a signal fails the test. `input` comes on standard input. */
+static int run_argv(const char *input, const char *const *argv)
+{
+	int in[2], out[2], err[2], status;
+	pid_t pid;
+
+	said.size = complained.size = 0;
+	cr_assert(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 &&
+		  pipe2(err, O_CLOEXEC) == 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(in[0], 0);
+		dup2(out[1], 1);
+		dup2(err[1], 2);
+		if (chdir(folder) == 0)
+			execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(126);
+	}
+	close(in[0]);
+	close(out[1]);
+	close(err[1]);
+	signal(SIGPIPE, SIG_IGN);
+	if (input)
+		(void)!write(in[1], input, strlen(input));
+	close(in[1]);
+	drain(out[0], err[0]);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status), "died of signal %d: %s", WTERMSIG(status),
+		  inq_buffer_text(&complained));
+	inq_buffer_append(&said, "", 1);
+	inq_buffer_append(&complained, "", 1);
+	return WEXITSTATUS(status);
+}
+
+#define INQUEST(...) run_argv(NULL, (const char *const[]){program, __VA_ARGS__, NULL})
+
+static void says(const char *part)
+{
+	cr_expect(strstr(inq_buffer_text(&said), part), "'%s' is not in:\n%s", part, inq_buffer_text(&said));
+}
+
+static void complains(const char *part)
+{
+	cr_expect(strstr(inq_buffer_text(&complained), part), "'%s' is not in:\n%s", part,
+		  inq_buffer_text(&complained));
+}
+
+/* --- what is looked at ------------------------------------------------------------ */
+
+static void *wait_here(void *unused)
+{
+	(void)unused;
+	__atomic_add_fetch(shared, 1, __ATOMIC_SEQ_CST);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static _Noreturn void be_victim(void)
+{
+	pthread_t thread;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (size_t i = 0; i < MARKED / sizeof(*marked); i++)
+		marked[i] = 0xabad1dea00000000 + i;
+	for (int i = 1; i < THREADS; i++)
+		pthread_create(&thread, NULL, wait_here, NULL);
+	wait_here(NULL);
+	_exit(0);
+}
+
+static void begin(void)
+{
+	char here[2048];
+
+	snprintf(folder, sizeof(folder), "/tmp/inquest-dumping-XXXXXX");
+	cr_assert_not_null(mkdtemp(folder));
+	cr_assert_not_null(getcwd(here, sizeof(here)));
+	snprintf(program, sizeof(program), "%s/inquest", here);
+	cr_assert_eq(access(program, X_OK), 0, "%s is not built", program);
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	marked = mmap(NULL, MARKED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	victim = fork();
+	if (!victim)
+		be_victim();
+	while (*shared < THREADS)
+		usleep(1000);
+	usleep(20000); /* into their system calls */
+}
+
+static void end(void)
+{
+	char command_path[320];
+	struct dirent *entry;
+	DIR *list = opendir(folder);
+
+	kill(victim, SIGKILL);
+	waitpid(victim, NULL, 0);
+	while ((entry = readdir(list))) {
+		snprintf(command_path, sizeof(command_path), "%s/%s", folder, entry->d_name);
+		unlink(command_path);
+	}
+	closedir(list);
+	rmdir(folder);
+}
+
+TestSuite(dumping, .init = begin, .fini = end, .timeout = 120);
+
+static const char *pid_text(void)
+{
+	static char text[16];
+
+	snprintf(text, sizeof(text), "%d", victim);
+	return text;
+}
+
+static int dump_live(const char *command)
+{
+	return INQUEST("-p", pid_text(), "-c", command);
+}
+
+static bool exists(const char *name, struct stat *ret)
+{
+	char path[320];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return stat(path, ret ? ret : &st) == 0;
+}
+
+/* Names in the folder, hidden ones too. */
+static size_t count_files(void)
+{
+	DIR *list = opendir(folder);
+	struct dirent *entry;
+	size_t count = 0;
+
+	while ((entry = readdir(list)))
+		count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	closedir(list);
+	return count;
+}
+
+/* --- refusals --------------------------------------------------------------------- */
+
+Test(dumping, refuses_in_words_and_leaves_nothing_behind)
+{
+	static const struct {
+		const char *command;
+		int code;
+		const char *words;
+	} rows[] = {
+		{".dump", 2, "which file?"},
+		{".dump /a /m x.dmp", 2, "/a requires /u"},
+		{".dump /k x.dmp", 1, "kernel memory needs a kernel target"},
+		{".dump /m /f x.dmp", 2, "contradict each other"},
+		{".dump /mq x.dmp", 2, "'q' is no letter of a dump"},
+		{".dump /m none/x.dmp", 1, "'none': no such folder"},
+		{".dump /m ./", 2, "names no file"},
+		{".dump /m /j 10 x.dmp", 1, "record at 0x10"},
+		{".dump /m /xc 10 x.dmp", 1, "context record"},
+		{".dump /m /xr 10 x.dmp", 1, "siginfo"},
+		{".dump /m /xp 10 x.dmp", 1, "/xp"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_expect_eq(dump_live(rows[i].command), rows[i].code, "%s: %s", rows[i].command,
+			     inq_buffer_text(&complained));
+		complains(rows[i].words);
+		cr_expect_eq(count_files(), 0, "'%s' left a file", rows[i].command);
+	}
+}
+
+Test(dumping, leaves_a_file_that_is_there_alone_without_o)
+{
+	struct stat first, second;
+
+	cr_assert_eq(dump_live(".dump /m x.dmp"), 0, "%s", inq_buffer_text(&complained));
+	says("Dump successfully written");
+	cr_assert(exists("x.dmp", &first));
+	cr_expect_eq(first.st_mode & 0777, 0600);
+	cr_expect_eq(dump_live(".dump /m x.dmp"), 2);
+	complains("'x.dmp' is there already; /o overwrites it");
+	cr_assert(exists("x.dmp", &second));
+	cr_expect_eq(first.st_ino, second.st_ino);
+	cr_expect_eq(dump_live(".dump /m /o x.dmp"), 0);
+	cr_assert(exists("x.dmp", &second));
+	cr_expect_neq(first.st_ino, second.st_ino);
+	cr_expect_eq(count_files(), 1);
+}
+
+Test(dumping, needs_somebody_to_look_at)
+{
+	cr_expect_eq(INQUEST("-p", "2147483646", "-c", "k"), 1);
+	complains("there is no process 2147483646");
+	cr_expect_eq(INQUEST("-p", "x", "-c", "k"), 2);
+	complains("-p: no process id: 'x'");
+	cr_expect_eq(INQUEST("-p", pid_text(), "-z", "x"), 2);
+	complains("one target at a time");
+	cr_expect_eq(INQUEST("-c", ".dump /m x.dmp"), 1);
+	complains("nothing is open to be dumped");
+	cr_expect_eq(INQUEST("-c", ".detach"), 1);
+	complains("no running process is being looked at");
+}
+
+/* --- what is written -------------------------------------------------------------- */
+
+/* What is compared: registers and stack of every thread, and memory. (Cores have no names of threads.) */
+static char *facts_of(const char *option, const char *target)
+{
+	char commands[256];
+	const char *start;
+
+	snprintf(commands, sizeof(commands), ".echo BEGIN; ~0 r; ~1 r; ~2 r; dq %llx L100; ~0 k; ~1 k; ~2 k",
+		 (unsigned long long)(uintptr_t)marked);
+	cr_assert_eq(INQUEST(option, target, "-c", commands), 0, "%s: %s", target, inq_buffer_text(&complained));
+	start = strstr(inq_buffer_text(&said), "BEGIN");
+	cr_assert_not_null(start);
+	cr_expect_not_null(strstr(start, "abad1dea`000000ff"), "%s has no marks:\n%s", target, start);
+	return strdup(start);
+}
+
+Test(dumping, tells_the_same_in_every_form)
+{
+	static const struct {
+		const char *from, *command, *to;
+	} steps[] = {
+		{NULL, ".dump /mf full.dmp", "full.dmp"},
+		{NULL, ".dump /f live.core", "live.core"},
+		{"full.dmp", ".dump /f mini.core", "mini.core"},
+		{"live.core", ".dump /mw core.dmp", "core.dmp"},
+		{"mini.core", ".dump /mf again.dmp", "again.dmp"},
+		{"full.dmp", ".dump /mw smaller.dmp", "smaller.dmp"},
+		{"full.dmp", ".dump /mf --compress packed.dmp", "packed.dmp"},
+		{"packed.dmp", ".dump /f --compress packed.core", "packed.core"},
+	};
+	char *expected = facts_of("-p", pid_text());
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		char *got;
+
+		cr_assert_eq(steps[i].from ? INQUEST("-z", steps[i].from, "-c", steps[i].command)
+					   : dump_live(steps[i].command),
+			     0, "%s: %s", steps[i].command, inq_buffer_text(&complained));
+		got = facts_of("-z", steps[i].to);
+		cr_expect_str_eq(got, expected, "%s differs:\n%s\n--- expected\n%s", steps[i].to, got, expected);
+		free(got);
+	}
+	cr_expect_eq(count_files(), 8);
+	free(expected);
+}
+
+Test(dumping, keeps_comment_and_exception_that_are_given)
+{
+	struct stat st;
+
+	cr_assert_eq(dump_live(".dump /m /c \"seen by \\\"us\\\"\" x.dmp"), 0, "%s", inq_buffer_text(&complained));
+	cr_assert_eq(INQUEST("-z", "x.dmp", "-c", "vertarget"), 0);
+	says("seen by \"us\"");
+	cr_assert(exists("x.dmp", &st));
+}
+
+Test(dumping, does_not_disturb_what_it_dumps)
+{
+	char path[64], text[4096] = "";
+	int fd;
+
+	cr_assert_eq(dump_live(".dump /mf x.dmp; .dump /m y.dmp"), 0);
+	cr_assert_eq(INQUEST("-p", pid_text(), "--no-snapshot", "-c", ".dump /mf z.dmp"), 0);
+	snprintf(path, sizeof(path), "/proc/%d/status", victim);
+	fd = open(path, O_RDONLY);
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	cr_expect(strstr(text, "State:\tS"), "%s", text);
+	cr_expect(strstr(text, "TracerPid:\t0"));
+	cr_expect(strstr(text, "SigPnd:\t0000000000000000"));
+	cr_expect_eq(*shared, THREADS, "a system call was not restarted");
+}
+
+Test(dumping, lets_gdb_read_the_core)
+{
+	char expression[64];
+
+	if (access("/usr/bin/gdb", X_OK) != 0)
+		cr_skip_test("gdb is not installed");
+	cr_assert_eq(dump_live(".dump /f x.core"), 0, "%s", inq_buffer_text(&complained));
+	snprintf(expression, sizeof(expression), "x/gx %p", (void *)(marked + 5));
+	cr_assert_eq(run_argv(NULL, (const char *const[]){"/usr/bin/gdb", "-nx", "-batch", "-ex", "info threads", "-ex",
+							  expression, "-c", "x.core", NULL}),
+		     0);
+	says("0xabad1dea00000005");
+	says("  3    ");
+	cr_expect_null(strstr(inq_buffer_text(&complained), "warning: core"), "%s", inq_buffer_text(&complained));
+}
