@@ -613,6 +613,9 @@ int main(int argc, char *argv[])
 		complain("privileges could not be given up");
 		return 1;
 	}
+	/* The spool is everybody's and has limits; a folder of the user's own is as large as its file system. */
+	if (collect.keeper.channel < 0)
+		collect.config.max_dump = UINT64_MAX;
 	alarm((unsigned)(collect.config.hold_deadline + collect.config.write_deadline) + 30);
 	return run(&collect);
 }

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs that nobody here wrote, with the stub preloaded, as an ordinary user; and a service that is back before
+its dump is finished."""
+import contextlib
+import glob
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import kernel
+import lab
+from stub_lab import SEGV, StubLab, died, is_dump, signalled
+from trial import Skip, expect, trial
+
+JAVA = """
+public class Nulls {
+    static int length(String s) { return s.length(); }
+    public static void main(String[] a) {
+        int caught = 0;
+        for (int i = 0; i < 200000; i++) {
+            try { caught += length(i % 2 == 0 ? null : "x") > 5 ? 1 : 0; } catch (NullPointerException e) { caught++; }
+        }
+        System.out.println("caught " + caught);
+    }
+}
+"""
+GO = """
+package main
+import "fmt"
+func read(p *int) (n int) { defer func() { if recover() != nil { n = 1 } }(); return *p }
+func main() { n := 0; for i := 0; i < 1000; i++ { n += read(nil) }; fmt.Println("recovered", n) }
+"""
+
+
+def need(program, *more):
+    for folder in more:
+        for path in sorted(glob.glob(folder)):
+            if os.access(path, os.X_OK):
+                return path
+    path = shutil.which(program)
+    if not path:
+        raise Skip("no '%s' here" % program)
+    return path
+
+
+def has_good_dump(here, end, what):
+    expect(len(end.dumps) == 1 and is_dump(end.dump), "%s: dumps %s: %s", what, end.dumps, end.said[-300:])
+    told = signalled(here, end.dump)
+    expect("SIGSEGV" in told or "SIGABRT" in told, "%s: the dump tells of no crash: %s", what, told[-300:])
+
+
+@trial("stub.programs.python3")
+def python3(context):
+    with StubLab(context) as here:
+        end = here.crash(["/usr/bin/python3", "-c", "import ctypes; ctypes.string_at(0)"])
+        died(end, SEGV, "python3")
+        has_good_dump(here, end, "python3")
+
+
+@trial("stub.programs.python3-faulthandler")
+def faulthandler(context):
+    """Its own handler comes later, prints its traceback, and leads on to ours."""
+    with StubLab(context) as here:
+        end = here.crash(["/usr/bin/python3", "-X", "faulthandler", "-c", "import ctypes; ctypes.string_at(0)"])
+        died(end, SEGV, "python3 -X faulthandler")
+        expect("Fatal Python error" in end.said, "faulthandler said nothing: %s", end.said)
+        has_good_dump(here, end, "faulthandler")
+
+
+@trial("stub.programs.bash")
+def bash(context):
+    """Its children have the stub as well; a child's death is a child's."""
+    with StubLab(context) as here:
+        end = here.crash(["/bin/bash", "-c", "sleep 30 & kill -SEGV $!; wait $!; echo child $?; kill -SEGV $$; sleep 1"],
+                         dumps=2)
+        died(end, SEGV, "bash")
+        expect("child 139" in end.output, "bash saw '%s'", end.output)
+        expect(len(end.dumps) == 2, "dumps: %s; %s", end.dumps, end.said)
+
+
+@trial("stub.programs.node")
+def node(context):
+    program = need("node")
+    with StubLab(context) as here:
+        end = here.crash([program, "-e", "process.abort()"], seconds=20)
+        died(end, signal.SIGABRT, "node", 20)
+        has_good_dump(here, end, "node")
+        # It sets SIGSEGV's disposition back at start, "since the parent may have been evil": the kernel's handler has
+        # that one.
+        end = here.crash([program, "-e", "process.kill(process.pid, 'SIGSEGV'); setTimeout(() => {}, 9999)"],
+                         seconds=20, dumps=0)
+        died(end, SEGV, "node", 20)
+
+
+@trial("stub.programs.redis-server")
+def redis(context):
+    program = need("redis-server")
+    with StubLab(context) as here:
+        process = here.start([program, "--port", str(free_port()), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no", "--crash-log-enabled", "no"],
+                             stdout=subprocess.DEVNULL)
+        time.sleep(0.7)
+        expect(process.poll() is None, "redis-server did not start")
+        process.send_signal(signal.SIGSEGV)
+        end = here.finish(process)
+        died(end, SEGV, "redis-server")
+        has_good_dump(here, end, "redis-server")
+
+
+def children(pid):
+    with contextlib.suppress(OSError):
+        with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
+            return [int(word) for word in f.read().split()]
+    return []
+
+
+@trial("stub.programs.nginx")
+def nginx(context):
+    """A worker dies, the master makes another."""
+    program = need("nginx", "/usr/sbin/nginx")
+    with StubLab(context) as here:
+        work = os.path.join(here.folder, "work")
+        os.mkdir(work)
+        os.chown(work, here.user.pw_uid, here.user.pw_gid)
+        with open(os.path.join(work, "n.conf"), "w", encoding="ascii") as f:
+            f.write("worker_processes 1; pid %s/pid; error_log %s/log; env INQUEST; env INQUEST_DIR; events {}\n"
+                    "http { access_log off; client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f;\n"
+                    "uwsgi_temp_path %s/u; scgi_temp_path %s/s; server { listen unix:%s/socket; } }\n" % ((work,) * 8))
+        process = here.start([program, "-c", work + "/n.conf", "-e", work + "/log", "-g", "daemon off;"])
+        try:
+            workers = kernel.wait_until(lambda: children(process.pid), 5)
+            expect(workers, "no worker was started")
+            time.sleep(0.2)
+            os.kill(workers[0], signal.SIGSEGV)
+            expect(kernel.wait_until(lambda: [c for c in children(process.pid) if c != workers[0]], 5),
+                   "the master made no new worker")
+            expect(kernel.wait_until(here.dumps, 5), "no dump of the worker")
+            with open(work + "/log", encoding="utf-8", errors="replace") as f:
+                expect("exited on signal 11" in f.read(), "the master saw another end")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+            shutil.rmtree(work)
+            process.stdout.close()
+            process.stderr.close()
+
+
+@trial("stub.programs.postgresql")
+def postgresql(context):
+    """A backend dies; the server's own recovery is what it would have been, and it serves again."""
+    server = need("postgres", "/usr/lib/postgresql/*/bin/postgres")
+    tools = os.path.dirname(server)
+    with StubLab(context) as here:
+        work = os.path.join(here.folder, "work")
+        os.mkdir(work)
+        os.chown(work, here.user.pw_uid, here.user.pw_gid)
+        plain = here.environment(letters=None, preload=False)
+        subprocess.run([tools + "/initdb", "-D", work + "/data", "-N", "-A", "trust", "-U", "me"], env=plain, check=True,
+                       capture_output=True, timeout=60, **lab.as_user(here.user))
+        process = here.start([server, "-D", work + "/data", "-k", work, "-c", "listen_addresses="],
+                             stdout=subprocess.DEVNULL)
+
+        def ask(words):
+            done = subprocess.run([tools + "/psql", "-h", work, "-U", "me", "-d", "postgres", "-Atc", words], env=plain,
+                                  capture_output=True, text=True, check=False, timeout=20, **lab.as_user(here.user))
+            return done.stdout.strip()
+        try:
+            expect(kernel.wait_until(lambda: ask("select 1") == "1", 15), "the server did not start")
+            session = subprocess.Popen([tools + "/psql", "-h", work, "-U", "me", "-d", "postgres", "-Atc",
+                                        "select pg_sleep(20)"], env=plain, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL, **lab.as_user(here.user))
+            pid = kernel.wait_until(lambda: ask("select pid from pg_stat_activity where query like 'select pg_sleep%'"), 10)
+            os.kill(int(pid), signal.SIGSEGV)
+            session.wait(20)
+            expect(kernel.wait_until(lambda: ask("select 2") == "2", 20), "the server does not serve any more")
+            expect(process.poll() is None, "the server has ended")
+            expect(kernel.wait_until(here.dumps, 5), "no dump of the backend")
+            expect(len(here.dumps()) == 1, "dumps: %s", here.dumps())
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+            said = process.stderr.read().decode(errors="replace")
+            process.stderr.close()
+            shutil.rmtree(work)
+        expect("terminated by signal 11" in said, "the server saw another end: %s", said[-300:])
+
+
+@trial("stub.programs.java")
+def java(context):
+    """Null checks are SIGSEGV: they go on as if nothing were there."""
+    program = need("java")
+    with StubLab(context) as here:
+        source = os.path.join(here.crashers, "Nulls.java")
+        if shutil.which("javac"):
+            with open(source, "w", encoding="ascii") as f:
+                f.write(JAVA)
+            subprocess.run(["javac", "-d", here.crashers, source], check=True, capture_output=True, timeout=60)
+            end = here.crash([program, "-cp", here.crashers, "Nulls"], seconds=40, dumps=0)
+            expect("caught 100000" in end.output and end.status == 0, "java: status %d: %s", end.status, end.said[-300:])
+        else:
+            end = here.crash([program, "-version"], seconds=40, dumps=0)
+            expect(end.status == 0, "java: status %d: %s", end.status, end.said[-300:])
+        expect(not end.dumps, "ordinary work gave dumps: %s", end.dumps)
+
+
+@trial("stub.programs.go")
+def go(context):
+    program = need("go")
+    with StubLab(context) as here:
+        source = os.path.join(here.crashers, "nils.go")
+        with open(source, "w", encoding="ascii") as f:
+            f.write(GO)
+        subprocess.run([program, "build", "-o", here.crashers + "/nils", source], check=True, capture_output=True,
+                       timeout=120, env=dict(os.environ, GOCACHE=here.crashers + "/cache", GOFLAGS="-mod=mod"))
+        end = here.crash([here.crashers + "/nils"], dumps=0)
+        expect("recovered 1000" in end.output and not end.dumps, "go: %s %s %s", end.output, end.dumps, end.said)
+
+
+# --- die first, dump after ----------------------------------------------------------------------------
+
+MIB = 512
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def ask_server(port, words):
+    with socket.create_connection(("127.0.0.1", port), 2) as s:
+        s.sendall(words)
+        return s.makefile().read()
+
+
+def serves(port):
+    try:
+        return ask_server(port, b"who\n")
+    except OSError:
+        return None
+
+
+@trial("stub.snapshot.server-is-back-first")
+def server_is_back(context):
+    """A server with much memory crashes under load; its supervisor starts it on the same port while the dump of all
+    its memory is being written; the dump is complete and right."""
+    with StubLab(context) as here:
+        port = free_port()
+        argv = [here.program(), "server", "%d %d" % (port, MIB)]
+        first = here.start(argv, letters="ma")
+        second = None
+        try:
+            words = kernel.wait_until(lambda: serves(port), 20)
+            expect(words, "the server did not start")
+            memory = int(words.split()[3], 16)
+            load = [socket.create_connection(("127.0.0.1", port), 2) for _ in range(8)]
+            with contextlib.suppress(OSError):
+                load[0].sendall(b"crash\n")
+            start = time.monotonic()
+            status = first.wait(10)
+            down = time.monotonic() - start
+            expect(status == -SEGV, "status %d", status)
+            for s in load:
+                s.close()
+            before = here.dumps()
+            second = here.start([*argv[:2], "%d 1" % port], letters=None, preload=False)
+            again = kernel.wait_until(lambda: serves(port), 5)
+            back = time.monotonic() - start
+            expect(again and again != words, "the server is not back on its port: %s", again)
+            expect(not before and not here.dumps(), "the dump was finished in %.3f s, before the server was back in %.3f s",
+                   down, back)
+            expect(kernel.wait_until(here.dumps, 60), "no dump: %s", first.stderr.read1())
+            kernel.wait_until(lambda: not here.collectors(), 20)
+        finally:
+            for process in (first, second):
+                if process:
+                    process.kill()
+                    process.wait()
+                    process.stdout.close()
+                    process.stderr.close()
+        dump = here.dumps().pop()
+        expect(os.path.getsize(dump) > MIB << 20, "the dump has %d MiB", os.path.getsize(dump) >> 20)
+        for at in (0, 0x1000, (MIB - 1) << 20, (MIB << 20) - 0x1000):
+            told = signalled(here, dump, "dq %x L1" % (memory + at))
+            wanted = "%016x" % (at ^ 0x5a5a5a5a)
+            expect(wanted in told.replace("`", ""), "memory at +%#x: %s", at, told[-100:])
