@@ -54,6 +54,8 @@ static const struct inq_switch_row table[] = {
 	 "a thread alone is no exception", "TID", "the exception's thread"},
 	{"--compress", INQ_SWITCH_COMPRESS, INQ_TAKES_NOTHING, 0, 0, NULL, "",
 	 "compress (zstd with a seek table; inquest opens it as it is)"},
+	{"--strict", INQ_SWITCH_STRICT, INQ_TAKES_NOTHING, 0, 0, NULL, "",
+	 "no file if the filter (/mr) changed a thread's frames"},
 	{"/?", INQ_SWITCH_HELP, INQ_TAKES_NOTHING, 0, 0, NULL, "", "this help"},
 };
 

@@ -36,6 +36,7 @@ enum inq_dump_switch {
 	INQ_SWITCH_THREAD = 1 << 15,     /* /xt */
 	INQ_SWITCH_COMPRESS = 1 << 16,   /* --compress */
 	INQ_SWITCH_HELP = 1 << 17,       /* /? */
+	INQ_SWITCH_STRICT = 1 << 18,     /* --strict */
 };
 
 enum { INQ_DUMP_COMMENT = 4096, INQ_DUMP_FILE = 4096 };

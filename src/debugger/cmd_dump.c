@@ -87,6 +87,9 @@ static void show_result(struct debugger *debugger, const struct inq_dump_command
 			  (unsigned long long)result->missing_bytes);
 	if (result->threads_left_out)
 		out_print(out, "%zu threads without registers are not in it\n", result->threads_left_out);
+	if (result->lost_threads)
+		out_print(out, "The filter changed the frames of %zu threads; the dump's comment names them\n",
+			  result->lost_threads);
 	if (result->incomplete)
 		out_print(out, "Something asked for is missing; the dump's comment says what (vertarget)\n");
 	out_print(out, "Dump successfully written\n");

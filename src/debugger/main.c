@@ -37,6 +37,9 @@ struct arguments {
 	int event; /* eventfd of the thread that waits with the record, -1 none */
 	bool json, list, sandbox;
 	bool snapshot, no_snapshot;
+	bool strict;           /* of `inquest scrub` */
+	const char *scrubbed;  /* what it writes, NULL: another command */
+	char scrub[DUMP_PATH + 64]; /* in the debugger's words */
 };
 
 /* Everything that main's process and the worker need; lives in main. */
@@ -72,6 +75,7 @@ static const char usage_text[] =
 	"usage: inquest -z FILE [-c COMMANDS] [-y PATH] [-i PATH] [--json]\n"
 	"       inquest -p PID [-c COMMANDS] [--snapshot | --no-snapshot] ...\n"
 	"       inquest list [--json]\n"
+	"       inquest scrub [--strict] [-i PATH] DUMP NEW\n"
 	"\n"
 	"Look at a minidump or an ELF core: what died, of what, where.\n"
 	"\n"
@@ -104,6 +108,7 @@ enum {
 	OPTION_NO_SANDBOX,
 	OPTION_SNAPSHOT,
 	OPTION_NO_SNAPSHOT,
+	OPTION_STRICT,
 };
 
 static const struct option long_options[] = {
@@ -111,6 +116,7 @@ static const struct option long_options[] = {
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{"no-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
+	{"strict", no_argument, NULL, OPTION_STRICT},
 	{"snapshot", no_argument, NULL, OPTION_SNAPSHOT},
 	{"no-snapshot", no_argument, NULL, OPTION_NO_SNAPSHOT},
 	{NULL, 0, NULL, 0},
@@ -123,6 +129,21 @@ static int misused(struct debugger *debugger, const char *what, const char *word
 		out_print(&debugger->errors, " '%s'", word);
 	out_print(&debugger->errors, "; see inquest --help\n");
 	return EXIT_MISUSED;
+}
+
+/* `inquest scrub DUMP NEW`: a dump of the dump with nothing in it that could be a secret. */
+static int take_scrub(struct program *program, const char *from, const char *to)
+{
+	struct arguments *arguments = &program->arguments;
+	int size = snprintf(arguments->scrub, sizeof(arguments->scrub), ".dump %s/mrR \"%s\"",
+			    arguments->strict ? "--strict " : "", to);
+
+	if (size < 0 || (size_t)size >= sizeof(arguments->scrub) || strpbrk(to, "\"\\"))
+		return misused(&program->debugger, "not a name that scrub writes to:", to);
+	arguments->dump = from;
+	arguments->scrubbed = to;
+	arguments->commands = arguments->scrub;
+	return -1;
 }
 
 static bool take_number(const char *text, int base, uint64_t most, uint64_t *ret)
@@ -158,6 +179,9 @@ static int take_option(struct program *program, int option)
 			       : misused(&program->debugger, "-e: no descriptor:", optarg);
 	case OPTION_SNAPSHOT:
 		arguments->snapshot = true;
+		return -1;
+	case OPTION_STRICT:
+		arguments->strict = true;
 		return -1;
 	case OPTION_NO_SNAPSHOT:
 		arguments->no_snapshot = true;
@@ -209,6 +233,11 @@ static int take_arguments(struct program *program, int argc, char **argv)
 		arguments->list = true;
 		optind++;
 	}
+	if (argc - optind == 3 && strcmp(argv[optind], "scrub") == 0 && !arguments->dump && !arguments->pid &&
+	    !arguments->commands)
+		return take_scrub(program, argv[optind + 1], argv[optind + 2]);
+	if (arguments->strict)
+		return misused(&program->debugger, "--strict goes with scrub DUMP NEW", NULL);
 	if (optind < argc)
 		return misused(&program->debugger,
 			       "not understood (a dump is opened with -z):", argv[optind]);
@@ -327,7 +356,7 @@ static int work(struct program *program, struct repl *repl)
 	}
 	if (arguments->commands)
 		status = debugger_run(debugger, arguments->commands);
-	if (!debugger->quit && (repl || !arguments->commands)) {
+	if (!debugger->quit && !arguments->scrubbed && (repl || !arguments->commands)) {
 		more = repl_run(repl, debugger);
 		if (more != INQ_OK)
 			status = more;

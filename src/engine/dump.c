@@ -116,7 +116,10 @@ static enum inq_status write_mini(struct inq_veil *veil, const struct inq_dump_c
 				  uint64_t held_since_ns, int fd, struct inq_dump_result *ret, struct inq_error *err)
 {
 	struct inq_buffer words = {0};
-	struct inq_capture_hooks hooks = {.held_since_ns = held_since_ns};
+	struct inq_capture_hooks hooks = {
+		.held_since_ns = held_since_ns,
+		.strict = command->switches & INQ_SWITCH_STRICT,
+	};
 	struct inq_capture_report report;
 	enum inq_status status;
 
@@ -133,8 +136,21 @@ static enum inq_status write_mini(struct inq_veil *veil, const struct inq_dump_c
 			.threads = report.threads,
 			.streams = report.streams,
 			.incomplete = report.incomplete,
+			.lost_threads = report.lost_threads,
 		};
 	return status;
+}
+
+/* A filter walks stacks by the images that the session has found. */
+static enum inq_status find_image(void *user, const struct inq_module *module, struct inq_image **ret,
+				  uint64_t *ret_bias)
+{
+	struct inq_session *session = user;
+	size_t count = 0;
+	const struct inq_module *modules = inq_session_modules(session, &count);
+	const struct inq_module *own = inq_module_at(modules, count, module->base);
+
+	return own ? inq_session_image(session, own, ret, ret_bias, NULL) : INQ_ABSENT;
 }
 
 enum inq_status inq_session_write_dump(struct inq_session *session, const struct inq_dump_command *command,
@@ -152,6 +168,9 @@ enum inq_status inq_session_write_dump(struct inq_session *session, const struct
 		return status;
 	status = inq_veil_new(made ? made : inq_session_target(session), &policy, &veil, err);
 	if (status == INQ_OK) {
+		const struct inq_veil_images images = {find_image, session};
+
+		inq_veil_set_images(veil, &images);
 		status = full ? write_core(veil, command->switches & INQ_SWITCH_FULL_EXTENDED, fd, ret, err)
 			      : write_mini(veil, command, remark, held_since_ns, fd, ret, err);
 		inq_veil_free(veil);

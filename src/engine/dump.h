@@ -12,6 +12,7 @@ struct inq_dump_result {
 	size_t threads_left_out; /* of a core: those without registers */
 	unsigned streams;        /* of a minidump */
 	bool incomplete;         /* the dump's comment says what is missing */
+	size_t lost_threads;     /* of a filtered dump: threads with other frames than before */
 };
 
 /**
