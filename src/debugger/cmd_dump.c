@@ -127,6 +127,13 @@ enum inq_status command_dump(struct debugger *debugger, const struct invocation 
 		show_help(&debugger->out);
 		return INQ_OK;
 	}
+	if (form_of(&command) & PLACE_CABINET)
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"/b is not in this version: no CAB can be written; --compress makes a dump smaller");
+	if (command.kernel_file[0])
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"/mk: the kernel's side goes into the dump itself; leave '%s' out",
+				command.kernel_file);
 	if (command.switches & INQ_SWITCH_ALL)
 		return inq_fail(err, INQ_UNSUPPORTED, "/a is not in this version: dump one process at a time with -p PID");
 	if (!debugger->session)

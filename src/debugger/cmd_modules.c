@@ -170,6 +170,29 @@ static enum inq_status take_choice(struct debugger *debugger, const struct invoc
 	return status;
 }
 
+/* What was dlclose'd, as far as the stub kept it. */
+static void show_unloaded(struct debugger *debugger, const struct choice *choice)
+{
+	const struct inq_module *modules;
+	struct out *out = &debugger->out;
+	size_t count, shown = 0;
+
+	if (inq_target_unloaded(inq_session_target(debugger->session), &modules, &count, NULL) != INQ_OK)
+		return;
+	for (size_t i = 0; i < count && !out_stop(out); i++) {
+		const char *slash = strrchr(modules[i].path, '/'), *name = slash ? slash + 1 : modules[i].path;
+
+		if (choice->by_address ? choice->address < modules[i].base ||
+						 choice->address - modules[i].base >= modules[i].size
+				       : choice->pattern[0] && fnmatch(choice->pattern, name, FNM_CASEFOLD) != 0)
+			continue;
+		if (!shown++)
+			out_print(out, "\nUnloaded modules:\n");
+		out_print(out, "%s %s   %s\n", ADDRESS(debugger, modules[i].base),
+			  ADDRESS(debugger, modules[i].base + modules[i].size), name);
+	}
+}
+
 enum inq_status command_lm(struct debugger *debugger, const struct invocation *call,
 			   struct inq_error *err)
 {
@@ -197,6 +220,8 @@ enum inq_status command_lm(struct debugger *debugger, const struct invocation *c
 		else
 			show_module(debugger, &choice, &modules[i]);
 	}
+	if (!json)
+		show_unloaded(debugger, &choice);
 	if (!shown && choice.by_address)
 		return inq_fail(err, INQ_ABSENT, "0x%llx is in no module",
 				(unsigned long long)choice.address);

@@ -265,6 +265,38 @@ static enum inq_status one_argument(struct debugger *debugger, const struct inq_
 	return show_named(debugger, context, name, err);
 }
 
+/* The YMM registers of the current thread: the low half of each is the FXSAVE image's XMM, the high half is component
+ * 2 of the XSAVE area (Intel SDM volume 1, 13.5). */
+static enum inq_status show_ymm(struct debugger *debugger, struct inq_error *err)
+{
+	enum { XMM = 160, AVX = 2, REGISTERS = 16 };
+	long thread = inq_session_thread(debugger->session);
+	struct inq_xstate xstate;
+	enum inq_status status =
+		thread < 0 ? INQ_ABSENT
+			   : inq_target_xstate(inq_session_target(debugger->session), (size_t)thread, &xstate, err);
+
+	if (status == INQ_ABSENT || (status == INQ_OK && !xstate.features[AVX].size))
+		return inq_fail(err, INQ_ABSENT,
+				"no extended registers of this thread are known (the letter y brings them into a dump)");
+	if (status != INQ_OK)
+		return status;
+	for (unsigned i = 0; i < REGISTERS; i++) {
+		const uint8_t *halves[] = {xstate.bytes + xstate.features[AVX].offset + 16 * i,
+					   xstate.bytes + XMM + 16 * i};
+		/* A component in its initial state is zero, whatever the area has there. */
+		bool present[] = {xstate.present >> AVX & 1, xstate.present >> 1 & 1};
+
+		out_print(&debugger->out, "ymm%-2u=", i);
+		for (unsigned half = 0; half < 2; half++) {
+			for (int byte = 15; byte >= 0; byte--)
+				out_print(&debugger->out, "%02x", present[half] ? halves[half][byte] : 0);
+		}
+		out_print(&debugger->out, "\n");
+	}
+	return INQ_OK;
+}
+
 enum inq_status command_r(struct debugger *debugger, const struct invocation *call,
 			  struct inq_error *err)
 {
@@ -274,6 +306,12 @@ enum inq_status command_r(struct debugger *debugger, const struct invocation *ca
 
 	if (status != INQ_OK)
 		return status;
+	if (call->name[1] && *at)
+		return inq_fail(err, INQ_USAGE, "'%s': not understood", at);
+	if (call->name[1])
+		at = call->name + 1;
+	if (strcmp(at, "Y") == 0)
+		return show_ymm(debugger, err);
 	if (!*at)
 		show_registers(debugger, &context);
 	while (status == INQ_OK && *at)

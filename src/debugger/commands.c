@@ -34,10 +34,10 @@ const struct command commands[] = {
 	 "take the registers of a ucontext_t in memory; alone: back to the thread's",
 	 "",
 	 NEEDS_SESSION, command_cxr},
-	{"r", "[REGISTER ...]",
+	{"r rX rY", "[REGISTER ...]",
 	 "show registers, all or some; 'r $t0 = EXPR' sets a user register",
 	 "REGISTER is a name (rax, eax, al, xmm0, $ip, $csp, $retreg, $ra, $t0) with or\n"
-	 "without '@', or a group: f floating point, X vectors, d debug registers.\n"
+	 "without '@', or a group: f floating point, X vectors, Y AVX vectors (of the thread), d debug registers.\n"
 	 "Registers are those of the current frame.",
 	 NEEDS_SESSION, command_r},
 	{"k kb kn kv kp", "[N]",
@@ -95,7 +95,7 @@ const struct command commands[] = {
 	 "show a number in all forms",
 	 "",
 	 NEEDS_SESSION, command_formats},
-	{"!address", "[-summary | ADDR]",
+	{"!address !vprot", "[-summary | ADDR]",
 	 "show the address space, or what lies at an address",
 	 "",
 	 NEEDS_SESSION, command_address},
@@ -105,6 +105,9 @@ const struct command commands[] = {
 	{"!runaway", "[FLAGS]", "show the CPU time of threads, most first: 1 user, 2 kernel, 3 both", "",
 	 NEEDS_SESSION, command_runaway},
 	{".ttime", "", "show when the current thread began, and its CPU time", "", NEEDS_SESSION, command_ttime},
+	{"!peb", "", "show the process's arguments, auxiliary vector, loader's list and environment", "",
+	 NEEDS_SESSION, command_peb},
+	{"!teb", "", "show the current thread's control block and stack", "", NEEDS_SESSION, command_teb},
 	{".dumpdebug", "", "show the streams of a minidump, what each holds, and what was left out", "",
 	 NEEDS_SESSION, command_dumpdebug},
 	{".jdinfo", "ADDR", "show a JIT_DEBUG_INFO in memory, and go to its context", "", NEEDS_SESSION,

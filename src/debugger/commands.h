@@ -34,6 +34,9 @@ COMMAND_FUNCTION(command_u);
 COMMAND_FUNCTION(command_d);
 /* cmd_address.c */
 COMMAND_FUNCTION(command_address);
+/* cmd_blocks.c */
+COMMAND_FUNCTION(command_peb);
+COMMAND_FUNCTION(command_teb);
 /* cmd_streams.c */
 COMMAND_FUNCTION(command_handle);
 COMMAND_FUNCTION(command_runaway);

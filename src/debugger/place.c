@@ -117,7 +117,7 @@ static enum inq_status transform(struct place *place, enum place_form form, stru
 
 	if (form & PLACE_CABINET)
 		return inq_fail(err, INQ_UNSUPPORTED,
-				"/b: this inquest was built without libgcab (configure found none)");
+				"'%s': no CAB can be written in this version", place->path);
 	if (!(form & PLACE_COMPRESSED))
 		return INQ_OK;
 	made = open_nameless(place->directory, place->name, hidden);

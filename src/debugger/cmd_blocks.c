@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+/* !peb !teb: the process's and a thread's block, as Linux has them */
+#include "debugger/commands.h"
+#include "debugger/show.h"
+
+#include <elf.h>
+#include <string.h>
+
+/* AT_*, name, is it an address or a mask (shown hexadecimal) */
+static const struct {
+	uint64_t type;
+	const char *name;
+	bool hexadecimal;
+} auxv_names[] = {
+	{AT_PHDR, "AT_PHDR", true},	{AT_PHENT, "AT_PHENT", false},	 {AT_PHNUM, "AT_PHNUM", false},
+	{AT_PAGESZ, "AT_PAGESZ", false}, {AT_BASE, "AT_BASE", true},	 {AT_FLAGS, "AT_FLAGS", true},
+	{AT_ENTRY, "AT_ENTRY", true},	{AT_UID, "AT_UID", false},	 {AT_EUID, "AT_EUID", false},
+	{AT_GID, "AT_GID", false},	{AT_EGID, "AT_EGID", false},	 {AT_PLATFORM, "AT_PLATFORM", true},
+	{AT_HWCAP, "AT_HWCAP", true},	{AT_CLKTCK, "AT_CLKTCK", false}, {AT_SECURE, "AT_SECURE", false},
+	{AT_RANDOM, "AT_RANDOM", true}, {AT_HWCAP2, "AT_HWCAP2", true},	 {AT_EXECFN, "AT_EXECFN", true},
+	{AT_SYSINFO_EHDR, "AT_SYSINFO_EHDR", true}, {AT_MINSIGSTKSZ, "AT_MINSIGSTKSZ", false},
+};
+
+static void show_auxv(struct debugger *debugger)
+{
+	unsigned width = inq_session_pointer_size(debugger->session);
+	struct out *out = &debugger->out;
+	const char *text;
+	size_t size;
+
+	if (inq_target_text(inq_session_target(debugger->session), INQ_TEXT_AUXV, &text, &size, NULL) != INQ_OK)
+		return;
+	out_print(out, "Auxiliary vector:\n");
+	for (size_t at = 0; at + 2 * width <= size && !out_stop(out); at += 2 * width) {
+		uint64_t type = 0, value = 0;
+		const char *name = NULL;
+		bool hexadecimal = true;
+
+		memcpy(&type, text + at, width);
+		memcpy(&value, text + at + width, width);
+		if (type == AT_NULL)
+			break;
+		for (size_t i = 0; i < sizeof(auxv_names) / sizeof(auxv_names[0]); i++) {
+			if (auxv_names[i].type == type) {
+				name = auxv_names[i].name;
+				hexadecimal = auxv_names[i].hexadecimal;
+			}
+		}
+		if (name)
+			out_print(out, "    %-16s ", name);
+		else
+			out_print(out, "    %-16llu ", (unsigned long long)type);
+		if (hexadecimal)
+			out_print(out, "%s\n", ADDRESS(debugger, value));
+		else
+			out_print(out, "%llu\n", (unsigned long long)value);
+	}
+}
+
+/* Texts that end in NULs, one on a line. */
+static void show_strings(struct debugger *debugger, enum inq_text_kind kind, const char *title)
+{
+	struct out *out = &debugger->out;
+	const char *text;
+	size_t size;
+
+	if (inq_target_text(inq_session_target(debugger->session), kind, &text, &size, NULL) != INQ_OK)
+		return;
+	out_print(out, "%s:\n", title);
+	for (size_t at = 0; at < size && !out_stop(out);) {
+		size_t length = strnlen(text + at, size - at);
+
+		out_print(out, "    %.*s\n", (int)length, text + at);
+		at += length + 1;
+	}
+}
+
+static void show_links(struct debugger *debugger)
+{
+	struct out *out = &debugger->out;
+	const struct inq_link_map *map;
+
+	if (inq_target_link_map(inq_session_target(debugger->session), &map, NULL) != INQ_OK)
+		return;
+	out_print(out, "Loader's list (r_debug version %u, breakpoint %s, loader at %s):\n", map->version,
+		  ADDRESS(debugger, map->brk), ADDRESS(debugger, map->loader_base));
+	out_print(out, "    %-17s %-17s name\n", "base", "dynamic");
+	for (size_t i = 0; i < map->count && !out_stop(out); i++)
+		out_print(out, "    %s %s %s\n", ADDRESS(debugger, map->links[i].address),
+			  ADDRESS(debugger, map->links[i].dynamic), map->links[i].name);
+}
+
+enum inq_status command_peb(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+{
+	const struct inq_process *process;
+	enum inq_status status = no_more(call->args, err);
+
+	if (status == INQ_OK)
+		status = inq_target_process(inq_session_target(debugger->session), &process, err);
+	if (status != INQ_OK)
+		return status;
+	out_print(&debugger->out, "Process %x (%u), parent %u\nImage: '%s'\n", process->pid, process->pid,
+		  process->ppid, process->executable);
+	show_strings(debugger, INQ_TEXT_CMDLINE, "Arguments");
+	show_auxv(debugger);
+	show_links(debugger);
+	show_strings(debugger, INQ_TEXT_ENVIRON, "Environment");
+	return INQ_OK;
+}
+
+/* struct pthread begins with tcbhead_t (glibc, sysdeps/x86_64/nptl/tls.h): tcb, dtv, self; stack_guard and
+ * pointer_guard are nobody's business. */
+static void show_tcb(struct debugger *debugger, uint64_t base)
+{
+	static const char *const fields[] = {"tcb", "dtv", "self"};
+	struct out *out = &debugger->out;
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t value;
+
+		if (inq_target_read_all(inq_session_target(debugger->session), base + 8 * i, &value, sizeof(value),
+					NULL) != INQ_OK) {
+			out_print(out, "    (not in the dump; the letter p brings it)\n");
+			return;
+		}
+		out_print(out, "    %-22s %s\n", fields[i], ADDRESS(debugger, value));
+	}
+}
+
+enum inq_status command_teb(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+{
+	long index = call->thread >= 0 ? call->thread : inq_session_thread(debugger->session);
+	enum inq_status status = no_more(call->args, err);
+	struct out *out = &debugger->out;
+	const struct inq_thread *threads, *thread;
+	size_t count;
+
+	if (status != INQ_OK)
+		return status;
+	threads = inq_session_threads(debugger->session, &count);
+	if (index < 0 || (size_t)index >= count)
+		return inq_fail(err, INQ_ABSENT, "there is no thread");
+	thread = &threads[index];
+	if (!thread->tls)
+		return inq_fail(err, INQ_ABSENT, "the thread pointer of thread %ld is not known", index);
+	out_print(out, "TCB at %s\n    %-22s %x (%u) \"%s\"\n", ADDRESS(debugger, thread->tls), "thread", thread->tid,
+		  thread->tid, thread->name);
+	if (thread->stack_size) {
+		out_print(out, "    %-22s %s\n", "stack from", ADDRESS(debugger, thread->stack_base));
+		out_print(out, "    %-22s %s\n", "stack to", ADDRESS(debugger, thread->stack_base + thread->stack_size));
+	}
+	if (inq_session_machine(debugger->session) == INQ_MACHINE_AMD64)
+		show_tcb(debugger, thread->tls);
+	return INQ_OK;
+}
