@@ -8,6 +8,7 @@
 #include "handler/channel.h"
 #include "handler/confine.h"
 #include "handler/hold.h"
+#include "handler/wishes.h"
 #include "privacy/veil.h"
 #include "target/dying.h"
 
@@ -167,6 +168,20 @@ static void use_stopped(const struct inq_worker_job *job, struct inq_dying_sourc
 		source->smaps_fd = job->smaps;
 }
 
+/* A process that had no stub may have wished for something all the same. What it wishes for is within what was
+ * gathered; its environment is looked at only now. */
+static enum inq_status heed_wishes(const struct inq_worker_job *job, const struct inq_dying_source *source,
+				   struct inq_dump_options *options, struct inq_error *err)
+{
+	const struct inq_dying_bytes *environment = &source->texts[INQ_DYING_ENVIRON];
+	char letters[INQ_WISHES_TEXT];
+
+	if (job->letters)
+		return INQ_OK;
+	inq_wishes(job->config->dump, environment->data, environment->size, letters);
+	return inq_dump_options_parse(letters, options, err);
+}
+
 _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 {
 	struct inq_gathered acquired;
@@ -188,6 +203,8 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);
 	confine(job, &acquired.source);
 	INQ_HOLD(confined);
+	if (status == INQ_OK)
+		status = heed_wishes(job, &acquired.source, &options, &err);
 	if (status != INQ_OK || dump(job, &options, &acquired.source, &file, &report, &err) != INQ_OK)
 		fail(job, &err);
 	if (fstat(file, &st))

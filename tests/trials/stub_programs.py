@@ -218,6 +218,20 @@ def go(context):
         expect("recovered 1000" in end.output and not end.dumps, "go: %s %s %s", end.output, end.dumps, end.said)
 
 
+@trial("stub.wishes.kernel-helper")
+def kernel_helper(context):
+    """INQUEST in the environment of a process without the stub: less is given, privacy always, more never."""
+    with lab.Lab(context) as here:
+        secret = "replacement-secret-5d0c2f"
+        for letters, seen in (("m", True), ("mr", False), ("mf", True), ("nonsense", True)):
+            _status, dump = here.crash([here.program("crashme"), "null-read"], here.users.victim,
+                                       env={"INQUEST": letters, "SECRET": secret})
+            expect(dump, "INQUEST=%s: no dump", letters)
+            expect(os.path.getsize(dump) < 1 << 20, "INQUEST=%s gave all memory", letters)
+            expect(lab.contains(dump, secret.encode()) == seen, "INQUEST=%s: the environment %s", letters,
+                   "is missing" if seen else "is there")
+
+
 # --- die first, dump after ----------------------------------------------------------------------------
 
 MIB = 512
