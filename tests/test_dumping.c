@@ -209,7 +209,7 @@ Test(dumping, refuses_in_words_and_leaves_nothing_behind)
 		{".dump", 2, "which file?"},
 		{".dump /a /m x.dmp", 2, "/a requires /u"},
 		{".dump /k x.dmp", 1, "kernel memory needs a kernel target"},
-		{".dump /a /u /m x.dmp", 1, "/a is not in this version"},
+		{".dump /a /u /m x.dmp", 2, "/a dumps all processes: start inquest without"},
 		{".dump /b /m x.dmp", 1, "no CAB can be written"},
 		{".dump /mk \"k.txt\" x.dmp", 1, "leave 'k.txt' out"},
 		{".dump /m /f x.dmp", 2, "contradict each other"},

@@ -7,6 +7,7 @@
 #include "target/live.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@ enum request_kind {
 	REQUEST_PUBLISH,  /* it is complete; argument: enum place_form */
 	REQUEST_DISCARD,
 	REQUEST_DETACH,
+	REQUEST_ALL,      /* dumps of all processes; the path holds the arguments */
 };
 
 /* Both go over a SOCK_SEQPACKET socket between two processes of the same program. */
@@ -201,6 +203,23 @@ void broker_discard(struct broker *broker)
 		ask_words(broker, REQUEST_DISCARD, 0, NULL);
 }
 
+enum inq_status broker_dump_all(struct broker *broker, const char *arguments, struct dump_all *ret,
+				struct inq_error *err)
+{
+	char counts[DUMP_PATH] = "";
+	enum inq_status status;
+	int fd;
+
+	if (broker->socket < 0)
+		return dump_all(arguments, ret, err);
+	fd = ask(broker, REQUEST_ALL, 0, arguments, counts, &status, err);
+	if (fd >= 0)
+		close(fd);
+	if (status == INQ_OK && sscanf(counts, "%zu %zu", &ret->written, &ret->refused) != 2)
+		status = inq_fail(err, INQ_BAD_DATA, "/a: no answer");
+	return status;
+}
+
 static enum inq_status detach(struct inq_live *live, struct inq_error *err)
 {
 	if (!live)
@@ -296,6 +315,7 @@ static void lift_file_limit(pid_t worker)
 struct service {
 	pid_t worker;
 	struct inq_live *live;
+	bool has_read; /* something was opened for the worker, which may be in its hands since */
 	struct place place;
 };
 
@@ -309,9 +329,24 @@ static int serve_read(const struct request *request, struct service *service, ch
 
 	if (fd >= 0)
 		fd = check_magic(fd, by_path ? request->path : path, ret_status, err);
-	if (fd >= 0)
+	if (fd >= 0) {
 		raise_limit(service->worker, fd);
+		service->has_read = true;
+	}
 	return fd;
+}
+
+static enum inq_status serve_all(const struct request *request, const struct service *service, char path[DUMP_PATH],
+				 struct inq_error *err)
+{
+	struct dump_all all = {0};
+	enum inq_status status;
+
+	if (service->live || service->has_read)
+		return inq_fail(err, INQ_USAGE, "/a dumps all processes: start inquest without -z and -p for it");
+	status = dump_all(request->path, &all, err);
+	snprintf(path, DUMP_PATH, "%zu %zu", all.written, all.refused);
+	return status;
 }
 
 static int serve_write(const struct request *request, struct service *service,
@@ -349,8 +384,14 @@ static int serve_one(const struct request *request, struct service *service, str
 	bool reads = request->kind == REQUEST_PATH || request->kind == REQUEST_DUMP;
 	enum inq_status status = INQ_USAGE;
 	struct inq_error err = {0};
-	int fd = reads ? serve_read(request, service, answer->path, &status, &err)
-		       : serve_write(request, service, &status, &err);
+	int fd = -1;
+
+	if (reads)
+		fd = serve_read(request, service, answer->path, &status, &err);
+	else if (request->kind == REQUEST_ALL)
+		status = serve_all(request, service, answer->path, &err);
+	else
+		fd = serve_write(request, service, &status, &err);
 
 	answer->status = status;
 	answer->os_errno = err.os_errno;

@@ -12,6 +12,7 @@
 #ifndef INQ_DEBUGGER_BROKER_H
 #define INQ_DEBUGGER_BROKER_H
 
+#include "debugger/dump_all.h"
 #include "debugger/dumps.h"
 #include "debugger/place.h"
 #include "support/opener.h"
@@ -40,6 +41,11 @@ int broker_create(struct broker *broker, const char *path, bool overwrite,
 		  enum inq_status *ret_status, struct inq_error *err);
 enum inq_status broker_publish(struct broker *broker, enum place_form form, struct inq_error *err);
 void broker_discard(struct broker *broker);
+
+/* dump_all(), there or here. INQ_USAGE: a dump or a process is or was open: what came out of one must not be able to
+ * have others' memory written and opened. */
+enum inq_status broker_dump_all(struct broker *broker, const char *arguments, struct dump_all *ret,
+				struct inq_error *err);
 
 /* Let the live process go on. INQ_ABSENT: there is none. */
 enum inq_status broker_detach(struct broker *broker, struct inq_error *err);

@@ -113,6 +113,28 @@ static enum inq_status write_dump(struct debugger *debugger, const struct inq_du
 	return broker_publish(debugger->broker, form_of(command), err);
 }
 
+static enum inq_status write_all(struct debugger *debugger, const char *arguments, struct inq_error *err)
+{
+	struct dump_all all;
+	enum inq_status status;
+
+	if (debugger->session)
+		return inq_fail(err, INQ_USAGE, "/a dumps all processes: start inquest without -z and -p for it");
+	if (!debugger->broker)
+		return inq_fail(err, INQ_UNSUPPORTED, "no files can be written here");
+	status = broker_dump_all(debugger->broker, arguments, &all, err);
+	if (status != INQ_OK)
+		return status;
+	if (debugger->out.json) {
+		json_object_set_new(debugger->out.json, "written", json_integer((json_int_t)all.written));
+		json_object_set_new(debugger->out.json, "refused", json_integer((json_int_t)all.refused));
+	} else {
+		out_print(&debugger->out, "%zu dumps written; %zu processes could not be dumped\n", all.written,
+			  all.refused);
+	}
+	return INQ_OK;
+}
+
 enum inq_status command_dump(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
 {
 	struct inq_dump_command command;
@@ -135,7 +157,7 @@ enum inq_status command_dump(struct debugger *debugger, const struct invocation 
 				"/mk: the kernel's side goes into the dump itself; leave '%s' out",
 				command.kernel_file);
 	if (command.switches & INQ_SWITCH_ALL)
-		return inq_fail(err, INQ_UNSUPPORTED, "/a is not in this version: dump one process at a time with -p PID");
+		return write_all(debugger, call->args, err);
 	if (!debugger->session)
 		return inq_fail(err, INQ_ABSENT, "nothing is open to be dumped; -p PID or -z FILE");
 	if (!debugger->broker)
