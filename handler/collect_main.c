@@ -43,6 +43,8 @@ enum {
 	EXPECTED_BASE = 128 << 10,
 	EXPECTED_THREAD = 8 << 10,
 	LETTERS_MAX = 32,
+	LARGE_PAGES = (256 << 20) / 4096,
+	MANY_THREADS = 256,
 };
 
 static const uint64_t SECOND = 1000000000;
@@ -54,7 +56,7 @@ static const char FAILED_NAME[] = "inquest-failed";
 struct collect {
 	struct inq_collect_args args;
 	char letters[LETTERS_MAX];
-	bool want_snapshot, want_debugger, is_root;
+	bool want_snapshot, snapshot_said, want_debugger, is_root;
 	struct inq_config config;
 	struct inq_identity identity;
 	struct inq_core_args facts;      /* as inquest-core would have them from the kernel */
@@ -105,6 +107,7 @@ static bool take_letters(struct collect *collect)
 	memcpy(collect->letters, text, length);
 	collect->letters[length] = '\0';
 	collect->want_snapshot = strpbrk(collect->letters, "aAfwdi") != NULL;
+	collect->snapshot_said = strstr(text + length, "snapshot") != NULL;
 	if (strstr(text + length, ",no-snapshot"))
 		collect->want_snapshot = false;
 	else if (strstr(text + length, ",snapshot"))
@@ -374,6 +377,22 @@ static bool adopt_snapshot(struct collect *collect, pid_t child)
 	return collect->snapshot_memory >= 0;
 }
 
+/* What must not be dumped is told by smaps, which counts every page of a large process (10 ms a gibibyte). A copy
+ * takes less, and then nobody waits for the counting. Not with many threads, whose many mappings cost more to copy. */
+static bool is_large(const struct collect *collect)
+{
+	char text[64];
+	unsigned long size, resident;
+	int fd = openat(collect->identity.files, "statm", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	return collect->stopped.count < MANY_THREADS && sscanf(text, "%lu %lu", &size, &resident) == 2 &&
+	       resident >= LARGE_PAGES;
+}
+
 static void make_snapshot(struct collect *collect)
 {
 	struct inq_error err;
@@ -494,7 +513,7 @@ static bool gather(struct collect *collect)
 	if (!stop(collect) || !is_users_own(collect) || !open_file(collect))
 		return false;
 	free_waiting_thread(collect);
-	if (collect->want_snapshot)
+	if (collect->want_snapshot || (!collect->snapshot_said && is_large(collect)))
 		make_snapshot(collect);
 	if (!start_worker(collect)) {
 		snprintf(collect->why, sizeof(collect->why), "no worker could be started");
