@@ -317,6 +317,11 @@ Test(dumping, keeps_comment_and_exception_that_are_given)
 	cr_assert_eq(INQUEST("-z", "x.dmp", "-c", "vertarget"), 0);
 	says("seen by \"us\"");
 	cr_assert(exists("x.dmp", &st));
+	/* An address is an expression; what follows a blank is the next option. */
+	cr_expect_eq(dump_live(".dump /xc (rsp + 8) /o x.dmp"), 1);
+	cr_expect(strstr(inq_buffer_text(&complained), "context record") ||
+			  strstr(inq_buffer_text(&complained), "mcontext"),
+		  "%s", inq_buffer_text(&complained));
 }
 
 Test(dumping, does_not_disturb_what_it_dumps)

@@ -39,7 +39,27 @@ static void show_help(struct out *out)
 
 static enum inq_status evaluate(void *user, const char **at, uint64_t *ret, struct inq_error *err)
 {
-	return take_value(user, at, ret, err);
+	enum { WORD = 512 };
+	char word[WORD];
+	const char *rest = word;
+	size_t size = 0;
+	int depth = 0;
+	enum inq_status status;
+
+	/* An expression ends at a blank outside parentheses here: " /o" is an option, not a division. */
+	for (; (*at)[size] && (depth > 0 || !strchr(" \t", (*at)[size])); size++) {
+		if (size + 1 >= sizeof(word))
+			return inq_fail(err, INQ_LIMIT, "an expression of more than %d bytes", WORD - 1);
+		depth += ((*at)[size] == '(') - ((*at)[size] == ')');
+	}
+	memcpy(word, *at, size);
+	word[size] = '\0';
+	status = take_value(user, &rest, ret, err);
+	if (status == INQ_OK)
+		status = no_more(rest, err);
+	if (status == INQ_OK)
+		*at += size;
+	return status;
 }
 
 static uint32_t target_pid(struct debugger *debugger)

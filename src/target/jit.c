@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
 #include "target/jit.h"
 
 #include <signal.h>
@@ -101,6 +103,7 @@ enum inq_status inq_jit_read_context(struct inq_target *target, uint64_t address
 	enum inq_status status;
 	mcontext_t machine;
 	uint64_t at = address;
+	uint16_t cs;
 
 	if (__builtin_add_overflow(at, offsetof(ucontext_t, uc_mcontext), &at))
 		return inq_fail(err, INQ_BAD_DATA, "context record: 0x%llx is no address",
@@ -108,6 +111,11 @@ enum inq_status inq_jit_read_context(struct inq_target *target, uint64_t address
 	status = inq_target_read_all(target, at, &machine, sizeof(machine), err);
 	if (status)
 		return inq_prepend(err, status, "context record");
+	/* User mode's code segments: 64-bit, and 32-bit code in a 64-bit process. Anything else is no context. */
+	cs = (uint16_t)machine.gregs[REG_CSGSFS];
+	if (cs != 0x33 && cs != 0x23)
+		return inq_fail(err, INQ_BAD_DATA, "context record: 0x%llx: not a ucontext_t (its cs is 0x%x, not 0x33)",
+				(unsigned long long)address, cs);
 	if (ret_fp_address)
 		*ret_fp_address = (uint64_t)machine.fpregs;
 	has_fp = machine.fpregs &&
