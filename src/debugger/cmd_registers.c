@@ -2,6 +2,7 @@
 /* r, and registers for those who show them */
 #include "debugger/commands.h"
 #include "debugger/show.h"
+#include "minidump/inquest.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -297,6 +298,50 @@ static enum inq_status show_ymm(struct debugger *debugger, struct inq_error *err
 	return INQ_OK;
 }
 
+/* What a filter set to zero, in words: "emptied: rax=null rbx=heap". */
+static const char *const class_words[MD_INQUEST_CLASSES] = {
+	[MD_INQUEST_NULL] = "null", [MD_INQUEST_SMALL] = "small", [MD_INQUEST_STACK] = "stack",
+	[MD_INQUEST_HEAP] = "heap", [MD_INQUEST_CODE] = "code", [MD_INQUEST_DATA] = "data",
+	[MD_INQUEST_MAPPED] = "mapped", [MD_INQUEST_UNMAPPED] = "unmapped",
+	[MD_INQUEST_NON_CANONICAL] = "noncanonical", [MD_INQUEST_FREED] = "freed",
+};
+
+static const char *class_word(uint8_t class)
+{
+	return class < MD_INQUEST_CLASSES ? class_words[class] : NULL;
+}
+
+static void show_emptied(struct debugger *debugger, enum inq_machine machine)
+{
+	struct inq_session *session = debugger->session;
+	struct out *out = &debugger->out;
+	json_t *object = debugger->json ? json_object() : NULL;
+	uint8_t of[INQ_CLASSES], fault;
+	long thread = inq_session_thread(session);
+
+	if (thread < 0 || inq_session_frame(session) ||
+	    inq_target_classes(inq_session_target(session), (size_t)thread, of, &fault, NULL) != INQ_OK) {
+		json_decref(object);
+		return;
+	}
+	out_print(out, "emptied by the filter:");
+	for (int i = 0; i < INQ_CLASSES; i++) {
+		const struct inq_register *reg = inq_register_from_dwarf(machine, i);
+		const char *word = reg ? class_word(of[i]) : NULL;
+
+		if (!word)
+			continue;
+		out_print(out, " %s=%s", reg->name, word);
+		if (object)
+			json_object_set_new(object, reg->name, json_text(word));
+	}
+	if (class_word(fault))
+		out_print(out, " fault=%s", class_word(fault));
+	out_print(out, "\n");
+	if (object)
+		json_object_set_new(out->json, "emptied", object);
+}
+
 enum inq_status command_r(struct debugger *debugger, const struct invocation *call,
 			  struct inq_error *err)
 {
@@ -312,8 +357,10 @@ enum inq_status command_r(struct debugger *debugger, const struct invocation *ca
 		at = call->name + 1;
 	if (strcmp(at, "Y") == 0)
 		return show_ymm(debugger, err);
-	if (!*at)
+	if (!*at) {
 		show_registers(debugger, &context);
+		show_emptied(debugger, context.machine);
+	}
 	while (status == INQ_OK && *at)
 		status = one_argument(debugger, &context, &at, err);
 	return status;

@@ -59,6 +59,7 @@ static const struct name streams[] = {
 	{MD_STREAM_LINUX_PROC_FD, "LinuxProcFd"},
 	{MD_STREAM_LLDB_GENERATED, "LldbGenerated"},
 	{MD_STREAM_INQUEST_INFO, "InquestInfo"},
+	{MD_STREAM_INQUEST_CLASSES, "InquestClasses"},
 	{MD_STREAM_INQUEST_KERNEL, "InquestKernel"},
 	{MD_STREAM_FACEBOOK_LOGCAT, "FacebookLogcat"},
 	{MD_STREAM_FACEBOOK_APP_CUSTOM_DATA, "FacebookAppCustomData"},

@@ -757,6 +757,31 @@ static void mini_free(struct inq_target *self)
 	free(mini);
 }
 
+/* Rows are in the order of the thread list; longer ones are of a later version. */
+static enum inq_status mini_classes(struct inq_target *target, size_t index, uint8_t ret[INQ_CLASSES],
+				    uint8_t *ret_fault, struct inq_error *err)
+{
+	struct mini *mini = (struct mini *)target;
+	struct md_inquest_classes head;
+	struct inq_dump_bytes bytes;
+	enum inq_status status = inq_dump_stream_bytes(mini->dump, MD_STREAM_INQUEST_CLASSES, &bytes, err);
+	uint64_t at;
+
+	_Static_assert((int)INQ_CLASSES == (int)MD_INQUEST_REGISTERS, "the file's rows are the target's");
+	if (status != INQ_OK)
+		return status;
+	if (bytes.size < sizeof(head))
+		return inq_fail(err, INQ_BAD_DATA, "classes of registers: the stream ends early");
+	memcpy(&head, bytes.data, sizeof(head));
+	at = head.size + (uint64_t)index * head.row_size;
+	if (index >= head.count || head.row_size < sizeof(struct md_inquest_class_row) || at > bytes.size ||
+	    bytes.size - at < sizeof(struct md_inquest_class_row))
+		return inq_fail(err, INQ_BAD_DATA, "classes of registers: no row of thread %zu", index);
+	memcpy(ret, bytes.data + at + offsetof(struct md_inquest_class_row, of), INQ_CLASSES);
+	*ret_fault = head.fault;
+	return INQ_OK;
+}
+
 static const struct inq_target_ops mini_ops = {
 	.kind = "minidump",
 	.system = mini_system,
@@ -776,6 +801,7 @@ static const struct inq_target_ops mini_ops = {
 	.handles = mini_handles,
 	.token = mini_token,
 	.counters = mini_counters,
+	.classes = mini_classes,
 	.xstate = mini_xstate,
 	.warning = mini_warning,
 	.free = mini_free,

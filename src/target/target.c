@@ -113,6 +113,12 @@ enum inq_status inq_target_token(struct inq_target *target, const struct inq_tok
 	return FORWARD(target, token, "token", err, target, ret);
 }
 
+enum inq_status inq_target_classes(struct inq_target *target, size_t index, uint8_t ret[INQ_CLASSES],
+				   uint8_t *ret_fault, struct inq_error *err)
+{
+	return FORWARD(target, classes, "classes of registers", err, target, index, ret, ret_fault);
+}
+
 enum inq_status inq_target_counters(struct inq_target *target, const struct inq_counters **ret,
 				    struct inq_error *err)
 {

@@ -59,7 +59,7 @@ struct inq_process {
 	uint64_t held_us;            /* how long the collector held the process, 0 unknown */
 };
 
-enum { INQ_THREAD_NAME = 64 };
+enum { INQ_THREAD_NAME = 64, INQ_CLASSES = 40 };
 
 struct inq_thread {
 	uint32_t tid;
@@ -320,6 +320,10 @@ struct inq_target_ops {
 	enum inq_status (*handles)(struct inq_target *self, const struct inq_handle **ret, size_t *ret_count,
 				   struct inq_error *err);
 	enum inq_status (*token)(struct inq_target *self, const struct inq_token **ret, struct inq_error *err);
+	/* What registers of a filtered dump held (minidump/inquest.h's md_inquest_class), by DWARF number: of the
+	 * threads[index], and of the fault address. */
+	enum inq_status (*classes)(struct inq_target *self, size_t index, uint8_t ret[INQ_CLASSES],
+				   uint8_t *ret_fault, struct inq_error *err);
 	enum inq_status (*counters)(struct inq_target *self, const struct inq_counters **ret,
 				    struct inq_error *err);
 	/* Extended registers of threads[index]. INQ_ABSENT: none, or not acquired. */
@@ -367,6 +371,8 @@ enum inq_status inq_target_annotations(struct inq_target *target, const struct i
 enum inq_status inq_target_handles(struct inq_target *target, const struct inq_handle **ret, size_t *ret_count,
 				   struct inq_error *err);
 enum inq_status inq_target_token(struct inq_target *target, const struct inq_token **ret, struct inq_error *err);
+enum inq_status inq_target_classes(struct inq_target *target, size_t index, uint8_t ret[INQ_CLASSES],
+				   uint8_t *ret_fault, struct inq_error *err);
 enum inq_status inq_target_counters(struct inq_target *target, const struct inq_counters **ret,
 				    struct inq_error *err);
 enum inq_status inq_target_xstate(struct inq_target *target, size_t index, struct inq_xstate *ret,
