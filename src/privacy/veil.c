@@ -58,6 +58,7 @@ void inq_veil_free(struct inq_veil *veil)
 	inq_buffer_done(&veil->strings);
 	inq_buffer_done(&veil->words);
 	inq_buffer_done(&veil->stacks);
+	inq_buffer_done(&veil->ranges);
 	inq_buffer_done(&veil->notes);
 	free(veil->walked);
 	free(veil->classes);

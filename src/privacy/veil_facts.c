@@ -301,11 +301,60 @@ static enum inq_status veil_regions(struct inq_target *target, const struct inq_
 	return INQ_OK;
 }
 
-/* What could be read below; behind the veil most of it reads as zeroes. */
+/* Code that is hidden is not there at all: zeroes would be taken for it, where debuggers have the file. */
+static bool is_absent(const struct inq_veil *veil, const struct inq_region *region)
+{
+	return region->protection & INQ_PROT_EXEC &&
+	       (!veil_may_hold_code(veil, region) || !veil->inner->ops->unmodified);
+}
+
+static void add_range(struct inq_buffer *to, uint64_t base, uint64_t end)
+{
+	struct inq_range range = {base, end - base};
+
+	if (end > base)
+		inq_buffer_append(to, &range, sizeof(range));
+}
+
+/* A range without the mappings that are absent; both lists are sorted. */
+static void add_without(struct inq_veil *veil, const struct inq_range *range, size_t *region)
+{
+	uint64_t at = range->base, end = range->base + range->size;
+
+	for (; *region < veil->region_count; (*region)++) {
+		const struct inq_region *hidden = &veil->regions[*region];
+
+		if (hidden->base >= end)
+			break;
+		if (is_absent(veil, hidden) && hidden->base + hidden->size > at) {
+			add_range(&veil->ranges, at, hidden->base);
+			at = hidden->base + hidden->size;
+		}
+		if (hidden->base + hidden->size > end)
+			break;
+	}
+	add_range(&veil->ranges, at, end);
+}
+
+/* What could be read below, without hidden code; most of it reads as zeroes. */
 static enum inq_status veil_memory(struct inq_target *target, const struct inq_range **ret, size_t *ret_count,
 				   struct inq_error *err)
 {
-	return inq_target_memory(veil_of(target)->inner, ret, ret_count, err);
+	struct inq_veil *veil = veil_of(target);
+	enum inq_status status = inq_veil_prepare(veil, err);
+	size_t region = 0;
+
+	if (status != INQ_OK || !veil_filters(veil))
+		return status == INQ_OK ? inq_target_memory(veil->inner, ret, ret_count, err) : status;
+	if (!veil->ranges.size) {
+		for (size_t i = 0; i < veil->memory_count; i++)
+			add_without(veil, &veil->memory[i], &region);
+	}
+	if (!inq_buffer_ok(&veil->ranges))
+		return inq_fail(err, INQ_NO_MEMORY, "out of memory");
+	*ret = (const struct inq_range *)veil->ranges.data;
+	*ret_count = veil->ranges.size / sizeof(**ret);
+	return INQ_OK;
 }
 
 /* The loader's names are the modules', or what a program opened: of those only the modules' stay. */

@@ -84,7 +84,7 @@ static void put_words(const struct inq_veil *veil, uint64_t address, uint8_t *to
 	}
 }
 
-static bool may_hold_code(const struct inq_veil *veil, const struct inq_region *region)
+bool veil_may_hold_code(const struct inq_veil *veil, const struct inq_region *region)
 {
 	if (!region || !(region->protection & INQ_PROT_EXEC) || region->protection & INQ_PROT_WRITE ||
 	    region->flags & INQ_REGION_SHARED)
@@ -103,7 +103,7 @@ static bool shows_code(struct inq_veil *veil, uint64_t address)
 	if (!veil->code.known || veil->code.page != page) {
 		veil->code.page = page;
 		veil->code.known = true;
-		veil->code.shown = may_hold_code(veil, veil_region(veil, address)) &&
+		veil->code.shown = veil_may_hold_code(veil, veil_region(veil, address)) &&
 				   inq_target_unmodified(veil->inner, page, PAGE, NULL) == INQ_OK;
 	}
 	return veil->code.shown;
@@ -126,7 +126,7 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 	if (!there)
 		return inq_fail(err, INQ_FAULT, "0x%llx: not there", (unsigned long long)address);
 	region = veil_region(veil, address);
-	if (may_hold_code(veil, region)) {
+	if (veil_may_hold_code(veil, region)) {
 		left = PAGE - (size_t)(address % PAGE);
 		if (there > left)
 			there = left;

@@ -62,6 +62,7 @@ struct inq_veil {
 	struct inq_veil_classes *classes;
 	uint8_t fault_class;
 	struct inq_buffer words;  /* struct kept_word[], sorted by address, each once */
+	struct inq_buffer ranges; /* struct inq_range[]: what is there to be read */
 	struct inq_buffer stacks; /* struct inq_range[], sorted */
 	struct inq_buffer notes;  /* NUL-separated */
 	size_t note_count;
@@ -120,6 +121,8 @@ uint8_t veil_class_of(const struct inq_veil *veil, uint64_t value);
 /* veil_memory.c */
 enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to, size_t size,
 			  size_t *ret_done, struct inq_error *err);
+/* Whether the mapping is a module's code, and not writable. */
+bool veil_may_hold_code(const struct inq_veil *veil, const struct inq_region *region);
 void veil_sort_words(struct inq_veil *veil);
 
 /* veil_names.c: names of files, and which of them are shown. All strings live as long as the veil;
