@@ -22,6 +22,7 @@ enum verdict {
 	MAY_READ,
 	NO_DUMP, /* the kernel would not put it into a core, whatever the filter */
 	UNKNOWN, /* only smaps can tell */
+	LEFT_OUT, /* the kernel would not, for a flag or since nobody ever touched it: smaps knows which */
 };
 
 static bool starts(const char *text, const char *with)
@@ -49,14 +50,14 @@ static enum verdict judge_left_out(const struct inq_region *region, uint32_t fil
 	    starts(region->name, "/SYSV"))
 		return UNKNOWN;
 	if (shared)
-		return filter & FILTER_ANON_SHARED && filter & FILTER_MAPPED_SHARED ? NO_DUMP
+		return filter & FILTER_ANON_SHARED && filter & FILTER_MAPPED_SHARED ? LEFT_OUT
 										    : UNKNOWN;
 	/* Never written or not to be dumped: either way there is nothing in it that a dump may
 	 * hold. */
 	if (!is_file)
-		return filter & FILTER_ANON_PRIVATE ? NO_DUMP : UNKNOWN;
+		return filter & FILTER_ANON_PRIVATE ? LEFT_OUT : UNKNOWN;
 	if (filter & FILTER_MAPPED_PRIVATE)
-		return NO_DUMP;
+		return LEFT_OUT;
 	/*
 	 * Code that nobody wrote to: its bytes are the file's, and the default filter leaves it
 	 * out. Data of files stay unread, since a file may be mapped with MADV_DONTDUMP to keep it
@@ -65,7 +66,7 @@ static enum verdict judge_left_out(const struct inq_region *region, uint32_t fil
 	 */
 	if (!(region->protection & INQ_PROT_EXEC))
 		return UNKNOWN;
-	return region->file_offset || !(filter & FILTER_ELF_HEADERS) ? MAY_READ : NO_DUMP;
+	return region->file_offset || !(filter & FILTER_ELF_HEADERS) ? MAY_READ : LEFT_OUT;
 }
 
 static enum verdict judge(const struct inq_region *region, const struct inq_dying_segment *segment,
@@ -108,7 +109,7 @@ static void judge_all(struct inq_dying *dying, uint8_t *verdicts, bool *ret_unkn
 
 		verdicts[i] =
 			(uint8_t)judge(region, segment_at(&dying->core, &at, region->base), filter);
-		if (verdicts[i] == NO_DUMP)
+		if (verdicts[i] == NO_DUMP || verdicts[i] == LEFT_OUT)
 			region->flags |= INQ_REGION_NO_DUMP;
 	}
 	*ret_unknown_stack = false;
@@ -164,8 +165,11 @@ static void ask_smaps(struct inq_dying *dying, uint8_t *verdicts)
 				continue;
 			if (told->flags & INQ_REGION_NO_DUMP)
 				verdicts[i] = NO_DUMP;
-			else if (verdicts[i] == UNKNOWN)
+			else if (verdicts[i] == UNKNOWN ||
+				 (verdicts[i] == LEFT_OUT && dying->source.wants & INQ_PROC_FLAGS)) {
 				verdicts[i] = MAY_READ;
+				region->flags &= ~(uint32_t)INQ_REGION_NO_DUMP;
+			}
 			region->flags |= told->flags & INQ_REGION_NO_DUMP;
 		}
 		dying->smaps_used = true;
