@@ -306,7 +306,8 @@ static bool stop(struct collect *collect)
 	enum inq_status status;
 
 	status = task < 0 ? inq_fail_os(&err, "process %u: its threads", collect->identity.pid)
-			  : inq_stop_threads(collect->identity.pid, task, 0, STOP_MS, &collect->stopped, &err);
+			  : inq_stop_threads(collect->identity.pid, task, collect->waiting.tid, STOP_MS,
+					     &collect->stopped, &err);
 	if (task >= 0)
 		close(task);
 	/* Threads that may not be traced still have memory that may be read. */
@@ -338,15 +339,6 @@ static bool stop(struct collect *collect)
 		snprintf(collect->remark, sizeof(collect->remark), "%zu threads could not be stopped in time",
 			 collect->stopped.not_stopped);
 	return true;
-}
-
-/* The waiting thread goes on alone, so that it can do what it is told. */
-static void free_waiting_thread(struct collect *collect)
-{
-	for (size_t i = 0; i < collect->stopped.count; i++) {
-		if (collect->stopped.threads[i].tid == collect->waiting.tid)
-			inq_stop_resume_one(&collect->stopped.threads[i]);
-	}
 }
 
 /* The child must be a copy of this very process: its parent by the kernel's word, while both are held by it. */
@@ -512,7 +504,6 @@ static bool gather(struct collect *collect)
 	/* Stopped first: then the ids that are looked at stay what they are. */
 	if (!stop(collect) || !is_users_own(collect) || !open_file(collect))
 		return false;
-	free_waiting_thread(collect);
 	if (collect->want_snapshot || (!collect->snapshot_said && is_large(collect)))
 		make_snapshot(collect);
 	if (!start_worker(collect)) {

@@ -7,6 +7,7 @@
 #include "handler/stub.h"
 #include "handler/inquest-stub.h"
 
+#include <asm/prctl.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <time.h>
@@ -255,6 +256,8 @@ static void fill_record(uint32_t tid, int signal, siginfo_t *info, ucontext_t *c
 	record->status = 0;
 	record->annotations = (uint64_t)stub.annotations;
 	record->unloaded = (uint64_t)stub.unloaded;
+	record->tls = 0;
+	raw2(SYS_arch_prctl, ARCH_GET_FS, &record->tls);
 	__atomic_store_n(&record->command, INQ_COMMAND_WAIT, __ATOMIC_RELEASE);
 }
 

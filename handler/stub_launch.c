@@ -261,6 +261,9 @@ int stub_collect(uint32_t tid)
 			result = serve(&launch, end);
 		else
 			result = stub.child_error ? -stub.child_error : -ETIMEDOUT;
+		/* One that somebody stopped still holds our other threads, and a thread that is traced is not buried. */
+		if (result == -ETIMEDOUT)
+			raw2(SYS_kill, launch.child, SIGKILL);
 	}
 	if (launch.event_fd >= 0)
 		raw1(SYS_close, launch.event_fd);

@@ -109,6 +109,8 @@ void inq_dying_record_read(struct inq_dying *dying)
 		first->has_context = true;
 		memcpy(first->raw, dying->jit.context.raw, sizeof(first->raw));
 		dying->threads[0].has_context = true;
+		if (dying->jit.extended)
+			first->tls = dying->threads[0].tls = dying->jit.record.tls;
 		take_frame_xstate(dying, first);
 	}
 }

@@ -81,8 +81,9 @@ struct inq_record {
 	uint64_t unloaded;           /* address of struct inq_record_unloaded[INQ_RECORD_UNLOADED] */
 	uint32_t unloaded_count;     /* ever pushed; the ring holds the last INQ_RECORD_UNLOADED */
 	uint32_t status;             /* the collector's: 0, or an errno */
+	uint64_t tls;                /* thread pointer (fs base) of the thread, which nobody stops to ask */
 };
-_Static_assert(sizeof(struct inq_record) == 40 + 32 + 16 + 8, "record");
+_Static_assert(sizeof(struct inq_record) == 40 + 32 + 16 + 8 + 8, "record");
 _Static_assert(offsetof(struct inq_record, command) == 64, "record");
 
 #endif

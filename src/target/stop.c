@@ -333,7 +333,7 @@ void inq_stop_names(struct inq_stopped *stopped, int task_fd)
 		take_comm(task_fd, &stopped->threads[i]);
 }
 
-void inq_stop_resume_one(struct inq_stopped_thread *thread)
+static void resume_one(struct inq_stopped_thread *thread)
 {
 	/* One that was killed meanwhile waits for its tracer to see it; its parent hears of the death only then. */
 	if (thread->seized && ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(long)thread->pending_signal))
@@ -345,7 +345,7 @@ void inq_stop_resume_one(struct inq_stopped_thread *thread)
 void inq_stop_resume(struct inq_stopped *stopped)
 {
 	for (size_t i = 0; i < stopped->count; i++)
-		inq_stop_resume_one(&stopped->threads[i]);
+		resume_one(&stopped->threads[i]);
 }
 
 void inq_stop_done(struct inq_stopped *stopped)

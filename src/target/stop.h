@@ -63,9 +63,6 @@ enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsi
 /* Read the names of all threads, which takes as long as stopping them. */
 void inq_stop_names(struct inq_stopped *stopped, int task_fd);
 
-/* Let one go. */
-void inq_stop_resume_one(struct inq_stopped_thread *thread);
-
 /* Let all go, each with the signal that was on its way to it. May be called twice. */
 void inq_stop_resume(struct inq_stopped *stopped);
 void inq_stop_done(struct inq_stopped *stopped);

@@ -20,7 +20,7 @@ class Tree:
         self.register = self.find("inquest-register")
         self.core = self.find("inquest-core")
         self.collector = self.find("inquest-collect")
-        self.stub = self.library("libinquest-stub.so")
+        self.stub = self.shared_object("libinquest-stub.so")
 
     def find(self, program):
         for folder in ("bin", "sbin", "libexec/inquest", "libexec"):
@@ -29,7 +29,7 @@ class Tree:
                 return path
         return None
 
-    def library(self, name):
+    def shared_object(self, name):
         for folder in ("lib", "lib64", "lib/x86_64-linux-gnu"):
             path = os.path.join(self.prefix, folder, name)
             if os.access(path, os.R_OK):
