@@ -45,6 +45,7 @@ class Row:
     images: typing.Sequence[str] = ()    # more words for inquest: where the judges' image lies
     own_pids: bool = False   # it runs in a pid namespace of its own
     stub: bool = False       # with the stub preloaded; its dump, not inquest-core's, is compared with the core
+    restless: bool = False   # its other threads never stand still
     wrapped: bool = False    # argv starts the crasher as a child, and says nothing by its own status
 
 
@@ -154,7 +155,8 @@ CRASHES = [
 STUBBED = ("python3 python3-thread node-abort null-write fpe ill trap bus call-null jump-wild abort double-free "
            "raise overflow overflow-thread in-handler in-qsort rsp-null rsp-wild o2-qsort o2-threads nopie threads "
            "leader-exited two-crash dlopen cxx-uncaught").split()
-CRASHES += [dataclasses.replace(row, name="stub-" + row.name, stub=True) for row in CRASHES if row.name in STUBBED]
+CRASHES += [dataclasses.replace(row, name="stub-" + row.name, stub=True, restless=row.name.startswith("node"))
+            for row in CRASHES if row.name in STUBBED]
 
 
 @dataclasses.dataclass
