@@ -175,11 +175,14 @@ static int deny_files(void)
 #endif
 }
 
-static int filter_calls(void)
+static int filter_calls(bool threads)
 {
 	const struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), (struct sock_filter *)filter};
 
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	if (!threads)
+		return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	/* Linux 3.17. Above 0: the id of a thread that could not be made to follow. */
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) ? -1 : 0;
 }
 
 enum inq_status inq_confine(const struct inq_confinement *confinement, struct inq_error *err)
@@ -205,11 +208,13 @@ enum inq_status inq_confine(const struct inq_confinement *confinement, struct in
 		return inq_fail_os(err, "confine: dumpable");
 	if (getppid() != confinement->parent)
 		return inq_fail(err, INQ_DENIED, "confine: the parent is gone");
-	if (set_limits(confinement))
-		return inq_fail_os(err, "confine: limits");
 	if (deny_files())
 		return inq_fail_os(err, "confine: Landlock");
-	if (filter_calls())
+	if (confinement->start)
+		confinement->start(confinement->user);
+	if (set_limits(confinement))
+		return inq_fail_os(err, "confine: limits");
+	if (filter_calls(confinement->start))
 		return inq_fail_os(err, "confine: seccomp");
 	return INQ_OK;
 }

@@ -9,9 +9,10 @@
  *     groups, gid, uid   none, then real, effective, saved and fs
  *     capabilities    none, in any set
  *     no_new_privs    so that no program ever gives them back
- *     limits          no processes, no core, files no larger than a dump may be, memory and time bounded
  *     Landlock        no file system access at all, where the kernel has it
- *     seccomp         the system calls of handler/confine_calls.h; any other one kills the process
+ *     threads         those that the caller starts now; they are what it is, and there is no other after the next step
+ *     limits          no processes, no core, files no larger than a dump may be, memory and time bounded
+ *     seccomp         all threads: the system calls of handler/confine_calls.h; any other one kills the process
  *
  * Not async-signal-safe only because of the error's words.
  */
@@ -38,6 +39,8 @@ struct inq_confinement {
 	uint64_t max_memory;  /* bytes of address space */
 	uint64_t max_seconds; /* of processor time */
 	pid_t parent;         /* die with it */
+	void (*start)(void *user); /* starts threads, which must be past their first system calls on return; NULL none */
+	void *user;
 };
 
 /* INQ_USAGE: root, or too many descriptors to keep. INQ_OS, INQ_DENIED: a step failed, or its effect could not be

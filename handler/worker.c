@@ -10,6 +10,7 @@
 #include "handler/hold.h"
 #include "handler/wishes.h"
 #include "privacy/veil.h"
+#include "support/behind.h"
 #include "target/dying.h"
 
 #include <errno.h>
@@ -85,7 +86,20 @@ static int take_file(const struct inq_worker_job *job)
 
 /* --- the work ------------------------------------------------------------------------------------- */
 
-static void confine(const struct inq_worker_job *job, const struct inq_dying_source *source)
+struct writing {
+	bool bulk; /* so much that a thread of its own is worth its start */
+	struct inq_behind *behind;
+};
+
+static void start_writing(void *user)
+{
+	struct writing *writing = user;
+
+	/* Without memory for it the capture says so. */
+	inq_behind_new(-1, writing->bulk, &writing->behind, NULL);
+}
+
+static void confine(const struct inq_worker_job *job, const struct inq_dying_source *source, struct writing *writing)
 {
 	const int keep[] = {
 		/* 1 and 2 are /dev/null, and stay so that the dump never becomes anybody's standard output. */
@@ -103,6 +117,8 @@ static void confine(const struct inq_worker_job *job, const struct inq_dying_sou
 			      source->thread_count * 8192,
 		.max_seconds = job->config->write_deadline,
 		.parent = job->parent,
+		.start = start_writing,
+		.user = writing,
 	};
 	struct inq_error err;
 
@@ -129,7 +145,7 @@ static void let_go(void *user)
 }
 
 static enum inq_status dump(const struct inq_worker_job *job, const struct inq_dump_options *options,
-			    const struct inq_dying_source *source, int *ret_file,
+			    const struct inq_dying_source *source, struct inq_behind *behind, int *ret_file,
 			    struct inq_capture_report *report, struct inq_error *err)
 {
 	struct release release = {.job = job};
@@ -139,6 +155,7 @@ static enum inq_status dump(const struct inq_worker_job *job, const struct inq_d
 		.held_since_ns = job->held_since_ns,
 		.remark = job->remark,
 		.strict = job->config->strict,
+		.behind = behind,
 	};
 	struct inq_veil_policy policy;
 	struct inq_veil *veil;
@@ -188,7 +205,8 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	struct inq_error err = {0};
 	struct inq_capture_report report = {0};
 	struct stat st = {0};
-	struct inq_dump_options options;
+	struct inq_dump_options options = {0};
+	struct writing writing = {0};
 	enum inq_status status;
 	int file = -1;
 
@@ -201,11 +219,14 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	if (job->core < 0)
 		use_stopped(job, &acquired.source);
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);
-	confine(job, &acquired.source);
+	writing.bulk = options.letters & (INQ_DUMP_f | INQ_DUMP_w);
+	confine(job, &acquired.source, &writing);
 	INQ_HOLD(confined);
+	if (status == INQ_OK && !writing.behind)
+		status = inq_fail(&err, INQ_NO_MEMORY, "no memory to write a dump with");
 	if (status == INQ_OK)
 		status = heed_wishes(job, &acquired.source, &options, &err);
-	if (status != INQ_OK || dump(job, &options, &acquired.source, &file, &report, &err) != INQ_OK)
+	if (status != INQ_OK || dump(job, &options, &acquired.source, writing.behind, &file, &report, &err) != INQ_OK)
 		fail(job, &err);
 	if (fstat(file, &st))
 		_exit(1);

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,6 +204,56 @@ Test(confinement, is_what_the_kernel_shows_of_it)
 	int status;
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_assert_eq(status, 0);
+}
+
+static void *fork_when_told(void *user)
+{
+	char byte;
+
+	/* read() is allowed; the answer to the first one says that the thread runs. */
+	while (read(((int *)user)[0], &byte, 1) == 1 && byte != 'g')
+		(void)!write(((int *)user)[1], "r", 1);
+	fork();
+	return NULL;
+}
+
+static void start_thread(void *user)
+{
+	pthread_t thread;
+	char byte;
+
+	if (pthread_create(&thread, NULL, fork_when_told, (int *)user + 2) || write(((int *)user)[1], "?", 1) != 1 ||
+	    read(((int *)user)[4], &byte, 1) != 1)
+		_exit(97);
+}
+
+Test(confinement, holds_the_threads_that_were_started_on_its_way)
+{
+	pid_t child;
+	int status;
+
+	NEEDS_ROOT();
+	NEEDS_PLAIN_BUILD();
+	child = fork();
+	if (!child) {
+		int to[2], from[2], ends[5];
+		struct inq_confinement how;
+
+		alarm(20);
+		if (pipe(to) || pipe(from))
+			_exit(98);
+		memcpy(ends, (int[]){to[0], to[1], to[0], from[1], from[0]}, sizeof(ends));
+		how = confinement(ends, 5, getppid());
+		how.start = start_thread;
+		how.user = ends;
+		if (inq_confine(&how, NULL) != INQ_OK || write(to[1], "g", 1) != 1)
+			_exit(96);
+		for (;;)
+			(void)!read(from[0], &status, 1);
+	}
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	cr_assert(WIFSIGNALED(status), "status 0x%x", status);
+	cr_expect_eq(WTERMSIG(status), SIGSYS);
 }
 
 Test(confinement, is_refused_to_root)

@@ -123,7 +123,7 @@ static void fill(struct inq_writer *writer, struct memory *memory, bool memory64
 	inq_writer_stream(writer, MD_STREAM_THREAD_NAMES, piece);
 	inq_writer_stream_copy(writer, MD_STREAM_LINUX_MAPS, "maps\n", 5);
 	inq_writer_add_memory(writer, memory64 ? INQ_MEMORY_LISTED64 : INQ_MEMORY_LISTED,
-			      0x10000000, 700001, produce, memory);
+			      0x10000000, 2700001, produce, memory);
 	inq_writer_add_memory_copy(writer, memory64 ? INQ_MEMORY_LISTED64 : INQ_MEMORY_LISTED,
 				   0x5000, "code!", 5);
 }
@@ -167,7 +167,7 @@ static void checks_out(const struct room *room, bool memory64, uint64_t hole)
 	cr_assert_eq(memory->lost, 0);
 	cr_assert_eq(inq_dump_find_stream(dump, MD_STREAM_MEMORY64_LIST) != NULL, memory64);
 	cr_assert_not_null(inq_dump_find_stream(dump, MD_STREAM_MEMORY_LIST));
-	for (uint64_t at = 0x10000000; at < 0x10000000 + 700001; at += 97) {
+	for (uint64_t at = 0x10000000; at < 0x10000000 + 2700001; at += 97) {
 		cr_assert_eq(inq_dump_read_memory(dump, at, &byte, 1, &done, &err), INQ_OK);
 		cr_assert_eq(byte, hole && at / 4096 == hole / 4096 ? 0 : pattern(at), "0x%llx",
 			     (unsigned long long)at);

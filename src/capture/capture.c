@@ -3,6 +3,7 @@
 
 #include "capture/run.h"
 #include "privacy/veil.h"
+#include "support/behind.h"
 
 #include <elf.h>
 #include <stdarg.h>
@@ -139,14 +140,47 @@ static enum inq_status write_checked(struct inq_sink *sink, uint64_t offset, con
 	struct inq_run *run = sink->context;
 	enum inq_status status = inq_run_check_memory(run, err);
 
-	return status == INQ_OK ? run->sink.write(&run->sink, offset, bytes, size, err) : status;
+	return status == INQ_OK ? run->sink->write(run->sink, offset, bytes, size, err) : status;
+}
+
+static enum inq_status hand_checked(struct inq_sink *sink, uint64_t offset, size_t size, uint8_t **chunk,
+				    struct inq_error *err)
+{
+	struct inq_run *run = sink->context;
+	enum inq_status status = inq_run_check_memory(run, err);
+
+	return status == INQ_OK ? run->sink->hand(run->sink, offset, size, chunk, err) : status;
+}
+
+/* What is read while it is written, is written by a thread of its own. */
+static enum inq_status write_through(struct inq_run *run, int fd, struct inq_error *err)
+{
+	struct inq_sink checked = {.write = write_checked, .context = run, .sparse = true};
+	struct inq_behind *behind = NULL;
+	struct inq_sink plain;
+	enum inq_status status = INQ_OK;
+
+	if (run->arena || !run->plan.bytes) {
+		run->sink = inq_sink_fd(&plain, fd);
+		return inq_writer_write(run->writer, &checked, err);
+	}
+	if (run->hooks->behind)
+		inq_behind_use(run->hooks->behind, fd);
+	else
+		status = inq_behind_new(fd, true, &behind, err);
+	if (status != INQ_OK)
+		return status;
+	run->sink = inq_behind_sink(behind ? behind : run->hooks->behind);
+	checked.hand = hand_checked;
+	status = inq_writer_write(run->writer, &checked, err);
+	inq_behind_free(behind);
+	return status;
 }
 
 static enum inq_status write_file(struct inq_run *run, int fd, uint64_t *ret_size,
 				  struct inq_error *err)
 {
 	const struct inq_process *process;
-	struct inq_sink sink = {.write = write_checked, .context = run, .sparse = true};
 	enum inq_status status = inq_writer_new(&run->writer, err);
 
 	if (status != INQ_OK)
@@ -154,12 +188,9 @@ static enum inq_status write_file(struct inq_run *run, int fd, uint64_t *ret_siz
 	if (inq_target_process(run->target, &process, NULL) == INQ_OK)
 		inq_writer_set_time(run->writer, (uint32_t)process->dump_time);
 	inq_writer_set_flags(run->writer, header_flags(run->options));
-	inq_sink_fd(&run->sink, fd);
 	inq_run_streams(run);
 	status = inq_writer_plan(run->writer, ret_size, err);
-	if (status == INQ_OK)
-		status = inq_writer_write(run->writer, &sink, err);
-	return status;
+	return status == INQ_OK ? write_through(run, fd, err) : status;
 }
 
 static void report(const struct inq_run *run, uint64_t file_size, struct inq_capture_report *ret)

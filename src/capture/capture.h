@@ -9,7 +9,7 @@
  * signature is written very last, so that half a dump is never taken for one.
  *
  * Works confined: read, pread, pwrite or write, fstat, lseek, clock_gettime and what malloc needs.
- * Opens nothing.
+ * Opens nothing. Starts a thread only for memory over the budget, and only if it is not given one.
  */
 #ifndef INQ_CAPTURE_CAPTURE_H
 #define INQ_CAPTURE_CAPTURE_H
@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct inq_behind;
 struct inq_veil;
 
 enum {
@@ -38,6 +39,8 @@ struct inq_capture_hooks {
 	uint64_t held_since_ns; /* CLOCK_MONOTONIC when the process began to wait; 0 unknown */
 	const char *remark;     /* the caller's own words for the comment (UTF-8), or NULL */
 	const char *comment;    /* the user's, of /c (UTF-8), or NULL: first in CommentStreamW, and alone in A */
+	struct inq_behind *behind; /* what is read while it is written goes through it; NULL: one is made for it, which
+				      starts a thread */
 	bool strict;            /* a filtered dump whose frames are not those of before is a failure */
 };
 

@@ -4,6 +4,7 @@
 #include "capture/core_writer.h"
 
 #include "privacy/veil.h"
+#include "support/behind.h"
 #include "support/buffer.h"
 #include "target/target.h"
 
@@ -17,7 +18,7 @@
 
 enum {
 	PAGE = 4096,
-	CHUNK = 1 << 20,
+	CHUNK = INQ_SINK_CHUNK,
 	AHEAD_MAX = 1 << 30, /* bytes of untouched memory that are asked for at once */
 	FXSAVE_AT = 0x100, /* FltSave in Windows' CONTEXT of AMD64 */
 	FXSAVE_SIZE = 512,
@@ -25,11 +26,12 @@ enum {
 
 struct writer {
 	struct inq_target *target;
+	struct inq_sink *sink;
 	int fd;
 	bool extended;
 	struct inq_buffer notes;
 	struct inq_buffer headers; /* Elf64_Phdr[], PT_NOTE first */
-	uint8_t *chunk;
+	uint8_t *chunk; /* the sink's */
 	struct inq_core_report report;
 };
 
@@ -38,16 +40,9 @@ struct writer {
 static enum inq_status put(const struct writer *writer, const void *bytes, size_t size, uint64_t offset,
 			   struct inq_error *err)
 {
-	for (size_t at = 0; at < size;) {
-		ssize_t done = pwrite(writer->fd, (const char *)bytes + at, size - at, (off_t)(offset + at));
+	enum inq_status status = writer->sink->write(writer->sink, offset, bytes, size, err);
 
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return inq_fail_os(err, "core");
-		at += (size_t)done;
-	}
-	return INQ_OK;
+	return status == INQ_OK ? status : inq_prepend(err, status, "core");
 }
 
 /* --- notes -------------------------------------------------------------------------------------------------- */
@@ -332,28 +327,6 @@ static uint64_t place(struct writer *writer)
 
 /* --- memory -------------------------------------------------------------------------------------------------- */
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
-}
-
-/* The pages that are not zero, in runs; a hole costs nothing and reads as zeroes. */
-static enum inq_status put_pages(struct writer *writer, const uint8_t *bytes, size_t size, uint64_t offset,
-				 struct inq_error *err)
-{
-	enum inq_status status = INQ_OK;
-
-	for (size_t at = 0, start; status == INQ_OK && at < size;) {
-		for (; at < size && is_zero(bytes + at, size - at < PAGE ? size - at : PAGE); at += PAGE)
-			;
-		for (start = at; at < size && !is_zero(bytes + at, size - at < PAGE ? size - at : PAGE); at += PAGE)
-			;
-		if (start < size)
-			status = put(writer, bytes + start, (at < size ? at : size) - start, offset + start, err);
-	}
-	return status;
-}
-
 static enum inq_status copy_segment(struct writer *writer, const Elf64_Phdr *segment, struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
@@ -380,7 +353,7 @@ static enum inq_status copy_segment(struct writer *writer, const Elf64_Phdr *seg
 			done = done < left ? done : (size_t)left;
 			writer->report.missing_bytes += done;
 		} else {
-			status = put_pages(writer, writer->chunk, done, segment->p_offset + at, err);
+			status = writer->sink->hand(writer->sink, segment->p_offset + at, done, &writer->chunk, err);
 		}
 		at += done;
 	}
@@ -427,11 +400,9 @@ static enum inq_status write_core(struct writer *writer, struct inq_error *err)
 		return status;
 	writer->report.file_size = place(writer);
 	headers = (const void *)writer->headers.data;
-	writer->chunk = malloc(CHUNK);
-	if (!writer->chunk)
-		return inq_fail(err, INQ_NO_MEMORY, "core: no memory");
 	if (ftruncate(writer->fd, (off_t)writer->report.file_size) < 0)
 		return inq_fail_os(err, "core");
+	status = writer->sink->hand(writer->sink, 0, 0, &writer->chunk, err);
 	for (size_t i = 1; status == INQ_OK && i < writer->headers.size / sizeof(*headers); i++)
 		status = copy_segment(writer, &headers[i], err);
 	return status == INQ_OK ? write_front(writer, err) : status;
@@ -442,14 +413,19 @@ enum inq_status inq_core_write(struct inq_veil *veil, bool extended, int fd, str
 {
 	const struct inq_veil_policy *policy = inq_veil_policy(veil);
 	struct writer writer = {.target = inq_veil_target(veil), .fd = fd, .extended = extended};
+	struct inq_behind *behind;
 	enum inq_status status;
 
 	if (policy->stack != INQ_VEIL_STACK_WHOLE || policy->names != INQ_VEIL_NAMES_FULL)
 		return inq_fail(err, INQ_UNSUPPORTED, "a core holds all memory and all names: nothing can be filtered");
+	status = inq_behind_new(fd, true, &behind, err);
+	if (status != INQ_OK)
+		return status;
+	writer.sink = inq_behind_sink(behind);
 	status = write_core(&writer, err);
 	if (status == INQ_OK && ret)
 		*ret = writer.report;
-	free(writer.chunk);
+	inq_behind_free(behind);
 	inq_buffer_done(&writer.notes);
 	inq_buffer_done(&writer.headers);
 	return status;

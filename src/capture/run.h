@@ -25,7 +25,7 @@ struct inq_run {
 	const struct inq_dump_options *options;
 	const struct inq_capture_hooks *hooks; /* never NULL */
 	struct inq_writer *writer;
-	struct inq_sink sink; /* the file */
+	struct inq_sink *sink; /* the file */
 	struct inq_plan plan;
 
 	uint8_t *arena;          /* memory read before the process was let go */

@@ -3,11 +3,9 @@
 
 #include "support/text.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "structures are written as they lie in memory");
@@ -545,66 +543,17 @@ enum inq_status inq_writer_plan(struct inq_writer *writer, uint64_t *ret_size,
 
 /* --- write --------------------------------------------------------------------------- */
 
-static enum inq_status write_fd(struct inq_sink *sink, uint64_t offset, const void *bytes,
-				size_t size, struct inq_error *err)
-{
-	while (size) {
-		ssize_t put = pwrite(sink->fd, bytes, size, (off_t)offset);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put == 0)
-			errno = ENOSPC; /* POSIX leaves open what it means; never loop on it */
-		if (put <= 0)
-			return inq_fail_os(err, "write at 0x%llx", (unsigned long long)offset);
-		bytes = (const uint8_t *)bytes + put;
-		offset += (uint64_t)put;
-		size -= (size_t)put;
-	}
-	return INQ_OK;
-}
-
-struct inq_sink *inq_sink_fd(struct inq_sink *sink, int fd)
-{
-	*sink = (struct inq_sink){.write = write_fd, .fd = fd};
-	return sink;
-}
-
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
-/* How much of the chunk from `from` on is alike: whole pages of zeroes, or the rest up to them. */
-static size_t run_of(const struct inq_writer *writer, size_t from, bool *ret_zero)
-{
-	size_t at = from;
-
-	while (at < writer->filled) {
-		size_t part = PAGE - (size_t)((writer->at + at) % PAGE);
-		bool zero;
-
-		if (part > writer->filled - at)
-			part = writer->filled - at;
-		zero = part == PAGE && is_zero(writer->chunk + at, part);
-		if (at == from)
-			*ret_zero = zero;
-		else if (zero != *ret_zero)
-			break;
-		at += part;
-	}
-	return at - from;
-}
-
-static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink,
-			     struct inq_error *err)
+/* The caller's way: what a sparse sink needs not be told is left out. */
+static enum inq_status write_chunk(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
 	size_t from = 0;
 
 	while (from < writer->filled && status == INQ_OK) {
 		bool zero = false;
-		size_t size = sink->sparse ? run_of(writer, from, &zero) : writer->filled;
+		size_t size = sink->sparse ? inq_sink_run(writer->chunk + from, writer->filled - from, writer->at + from,
+							  &zero)
+					   : writer->filled;
 
 		if (!zero) {
 			status = sink->write(sink, writer->at + from, writer->chunk + from, size,
@@ -613,6 +562,26 @@ static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink,
 		}
 		from += size;
 	}
+	return status;
+}
+
+/* The sink's way, which may leave zeroes out too: sure of the file's end is who sees its last bytes. */
+static enum inq_status hand_chunk(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
+{
+	size_t size = writer->filled, tail = size < PAGE ? size : PAGE;
+
+	if (!inq_sink_is_zero(writer->chunk + size - tail, tail))
+		writer->end = writer->at + size;
+	return sink->hand(sink, writer->at, size, &writer->chunk, err);
+}
+
+static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink,
+			     struct inq_error *err)
+{
+	enum inq_status status = INQ_OK;
+
+	if (writer->filled)
+		status = sink->hand ? hand_chunk(writer, sink, err) : write_chunk(writer, sink, err);
 	writer->at += writer->filled;
 	writer->filled = 0;
 	return status;
@@ -765,19 +734,11 @@ static enum inq_status put_late(struct inq_writer *writer, struct inq_sink *sink
 	return status;
 }
 
-enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sink,
-				 struct inq_error *err)
+static enum inq_status write_all(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
 {
 	const uint32_t signature = MD_SIGNATURE;
-	enum inq_status status;
+	enum inq_status status = put_directory(writer, sink, err);
 
-	if (!writer->planned || writer->failed)
-		return inq_fail(err, INQ_USAGE, "minidump: written without a plan");
-	writer->at = 0;
-	writer->end = 0;
-	writer->filled = 0;
-	writer->missing = 0;
-	status = put_directory(writer, sink, err);
 	for (unsigned pass = 0; pass < 3; pass++) {
 		for (size_t i = 0; i < COUNT(writer->pieces, struct piece) && status == INQ_OK;
 		     i++) {
@@ -798,6 +759,28 @@ enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sin
 		status = sink->write(sink, writer->size - 1, "", 1, err);
 	if (status == INQ_OK)
 		status = sink->write(sink, 0, &signature, sizeof(signature), err);
+	return status;
+}
+
+enum inq_status inq_writer_write(struct inq_writer *writer, struct inq_sink *sink,
+				 struct inq_error *err)
+{
+	uint8_t *own = writer->chunk;
+	enum inq_status status = INQ_OK;
+
+	if (!writer->planned || writer->failed)
+		return inq_fail(err, INQ_USAGE, "minidump: written without a plan");
+	writer->at = 0;
+	writer->end = 0;
+	writer->filled = 0;
+	writer->missing = 0;
+	if (sink->hand) {
+		writer->chunk = NULL;
+		status = sink->hand(sink, 0, 0, &writer->chunk, err);
+	}
+	if (status == INQ_OK)
+		status = write_all(writer, sink, err);
+	writer->chunk = own;
 	return status;
 }
 

@@ -19,7 +19,7 @@
  *
  * Failure of the functions that add is sticky and told by inq_writer_plan(): a caller checks once.
  * From plan on nothing is allocated, and inq_writer_write() calls nothing but the sink and the
- * memory sources: for a file descriptor that is pwrite(2) alone, which suits a process confined by
+ * memory sources: for inq_sink_fd() that is pwrite(2) alone, which suits a process confined by
  * seccomp. No stdio. Not async-signal-safe.
  */
 #ifndef INQ_MINIDUMP_WRITER_H
@@ -28,6 +28,7 @@
 #include "minidump/format.h"
 #include "support/buffer.h"
 #include "support/error.h"
+#include "support/sink.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -99,7 +100,7 @@ void inq_writer_stream_copy(struct inq_writer *writer, uint32_t type, const void
 typedef size_t (*inq_memory_source)(void *context, uint64_t address, uint64_t offset, void *to,
 				    size_t size);
 
-enum { INQ_WRITER_CHUNK = 256 * 1024 };
+enum { INQ_WRITER_CHUNK = INQ_SINK_CHUNK };
 
 /* How many of `size` bytes of a range from the address on are alike: zero without being asked for
  * (*ret_zero), or to be produced. At least one. For memory that nobody ever touched: neither read
@@ -132,20 +133,6 @@ inq_piece inq_writer_add_memory_copy(struct inq_writer *writer, enum inq_memory_
 void inq_writer_list_memory(struct inq_writer *writer, inq_piece memory);
 
 /* --- plan and write ------------------------------------------------------------------ */
-
-/* Where the bytes go. `write` stores all of them at the offset (bytes from the start) or fails with
- * words. */
-struct inq_sink {
-	enum inq_status (*write)(struct inq_sink *sink, uint64_t offset, const void *bytes,
-				 size_t size, struct inq_error *err);
-	int fd;
-	void *context;
-	bool sparse; /* what is never written reads as zero: pages of zeroes are left out */
-};
-
-/* Fill in a sink that writes to a file descriptor (borrowed) by pwrite: short writes go on, EINTR
- * is tried again. INQ_OS "write at 0x...: No space left on device". Returns `sink`. */
-struct inq_sink *inq_sink_fd(struct inq_sink *sink, int fd);
 
 /**
  * Decide where everything lies; no piece may be added afterwards.
