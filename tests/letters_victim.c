@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1 /* as the command line of the crashing programs has it */
 #include "letters_victim.h"
 
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static void *sleeper(void *argument)
 	return argument;
 }
 
-/* Spins with a known value in ymm5: a system call would not lose it, but a library call may. */
+/* Sleeps with a known value in ymm5: a system call does not lose it, but a library call may. */
 static void *spinner(void *argument)
 {
 	struct victim *victim = argument;
@@ -38,10 +38,10 @@ static void *spinner(void *argument)
 	victim->spinner = (pid_t)syscall(SYS_gettid);
 #ifdef __x86_64__
 	if (__builtin_cpu_supports("avx"))
-		__asm__ volatile("vmovdqu (%0), %%ymm5\n\tmovl $2, (%1)\n1:\tpause\n\tjmp 1b"
+		__asm__ volatile("vmovdqu (%0), %%ymm5\n\tmovl $2, (%1)\n1:\tmovl %2, %%eax\n\tsyscall\n\tjmp 1b"
 				 :
-				 : "r"(value), "r"(&victim->ready)
-				 : "memory");
+				 : "r"(value), "r"(&victim->ready), "i"(SYS_pause)
+				 : "rax", "rcx", "r11", "memory");
 #endif
 	(void)value;
 	victim->spinner = 0;
@@ -122,12 +122,11 @@ static void make_descriptors(struct victim *victim)
 	make_sockets(victim);
 }
 
-static _Noreturn void live(struct victim *victim, int with_truncated)
+char *victim_fill(struct victim *victim, int with_truncated)
 {
-	char *volatile only_pointer = page(16 * VICTIM_PAGE);
+	char *only_pointer = page(16 * VICTIM_PAGE);
 	pthread_t thread;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	strcpy(only_pointer + 8 * VICTIM_PAGE, "secondary text");
 	only_pointer += 8 * VICTIM_PAGE;
 	victim->secondary = (uint64_t)only_pointer;
@@ -138,6 +137,16 @@ static _Noreturn void live(struct victim *victim, int with_truncated)
 	pthread_create(&thread, NULL, spinner, victim);
 	while (victim->ready != 2)
 		usleep(1000);
+	return only_pointer;
+}
+
+static _Noreturn void live(struct victim *victim, int with_truncated)
+{
+	char *volatile only_pointer;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	only_pointer = victim_fill(victim, with_truncated);
+	(void)only_pointer;
 	victim->ready = 1;
 	for (;;)
 		pause();

@@ -34,4 +34,8 @@ struct victim {
 struct victim *victim_start(int with_truncated_mapping);
 void victim_end(struct victim *victim);
 
+/* In the calling process: memory, descriptors, two threads. What it returns is the only pointer to `secondary`:
+ * keep it on the stack. */
+char *victim_fill(struct victim *victim, int with_truncated_mapping);
+
 #endif
