@@ -30,6 +30,7 @@ judge_packages=(
 	gdb lldb-19 elfutils binutils libc6-dbg           # the judges; libc's debug file, for its CFI and lines
 	python3 nodejs                                    # programs that crash, written by strangers
 	strace zstd xz-utils util-linux procps libcap2-bin passwd
+	lsof iproute2                                     # what they say of descriptors and sockets
 )
 
 breakpad_version=0.26.0   # of the npm package "minidump", whose tarball ships Linux binaries

@@ -92,6 +92,7 @@ static void *wait_in_poll(void *unused)
 }
 
 static int pipe_to_child[2];
+static char *kept_from_children; /* a page, or NULL */
 
 /* Threads in several states; the main one waits in the kernel with SIGUSR1 blocked and pending. */
 static _Noreturn void victim(void)
@@ -100,6 +101,8 @@ static _Noreturn void victim(void)
 	sigset_t usr1;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (kept_from_children && madvise(kept_from_children, 4096, MADV_DONTFORK))
+		_exit(1);
 	signal(SIGTRAP, SIG_IGN); /* a forced trap would undo this */
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
@@ -265,6 +268,38 @@ Test(live, goes_on_while_its_copy_is_looked_at, .timeout = 60)
 	inq_live_free(live);
 	cr_expect_not(has_children(pid));
 	finish(pid);
+}
+
+/* The copy would lack what the program keeps from its children: then the process stands still instead. */
+Test(live, is_not_copied_where_a_copy_would_lack_memory, .timeout = 60)
+{
+	const struct inq_live_options options = {.copy = true};
+	char *kept = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), byte;
+	struct inq_live *live;
+	struct inq_target *target;
+	struct inq_error err;
+	pid_t pid;
+
+	kept[0] = 'k';
+	pid = start();
+	cr_assert_eq(inq_live_open((uint32_t)pid, &options, &live, &err), INQ_OK, "%s", err.text);
+	cr_expect(inq_live_is_copy(live));
+	inq_live_free(live);
+	finish(pid);
+	kept_from_children = kept;
+	pid = start();
+	cr_assert_eq(inq_live_open((uint32_t)pid, &options, &live, &err), INQ_OK, "%s", err.text);
+	cr_expect_not(inq_live_is_copy(live));
+	cr_assert_not_null(inq_live_remark(live));
+	cr_expect_not_null(strstr(inq_live_remark(live), "MADV_DONTFORK"), "%s", inq_live_remark(live));
+	target = target_of(live);
+	cr_assert_eq(inq_target_read_all(target, (uint64_t)kept, &byte, 1, &err), INQ_OK, "%s", err.text);
+	cr_expect_eq(byte, 'k');
+	inq_target_free(target);
+	inq_live_free(live);
+	expect_unharmed(pid);
+	finish(pid);
+	kept_from_children = NULL;
 }
 
 Test(live, is_unharmed_by_many_copies, .timeout = 120)

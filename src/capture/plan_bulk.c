@@ -9,7 +9,7 @@
 #include <elf.h>
 #include <string.h>
 
-enum { PHDRS_MAX = 64, PHDR32 = 32, PHDR64 = 56 };
+enum { PAGE = 4096, PHDRS_MAX = 64, PHDR32 = 32, PHDR64 = 56 };
 
 /* Everything that can be read; what must not be is not in the target's list. */
 void inq_plan_full(struct inq_planner *planner)
@@ -117,6 +117,14 @@ static void want_segment(struct inq_planner *planner, uint32_t type, uint32_t fl
 		inq_plan_want(planner, address, end);
 }
 
+/* Anonymous memory behind .bss that the kernel made one mapping with it is not the module's any more. */
+static uint64_t end_of(const struct inq_region *region, const struct inq_module *module)
+{
+	uint64_t end = region->base + region->size, last = (module->base + module->size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+
+	return last > region->base && last < end ? last : end;
+}
+
 /* By the program headers, and by the protection of what is mapped of a module, where headers cannot be read or a
  * program changed its own protections. */
 void inq_plan_segments(struct inq_planner *planner)
@@ -136,6 +144,6 @@ void inq_plan_segments(struct inq_planner *planner)
 
 		if (module && !module->unloaded &&
 		    is_wanted(planner, region->protection & INQ_PROT_WRITE, region->protection & INQ_PROT_EXEC))
-			inq_plan_want(planner, region->base, region->base + region->size);
+			inq_plan_want(planner, region->base, end_of(region, module));
 	}
 }

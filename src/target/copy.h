@@ -13,7 +13,7 @@
  * Not of a process with a system call filter (it could kill the process for a call that it never made), of one that
  * is stopped by a signal (it stands still anyway), of the first one of a PID namespace (the copy would become its
  * child), of 32-bit code, or without a thread that stands at a plain stop. Ranges that the program keeps from
- * children (MADV_DONTFORK) are missing in the copy, and MADV_WIPEONFORK's are zero.
+ * children (MADV_DONTFORK) are missing in the copy (live.c looks for them), and MADV_WIPEONFORK's are zero.
  *
  * The caller must be the tracer that stopped the threads. Not async-signal-safe.
  */

@@ -80,7 +80,7 @@ static const struct {
 	{INQ_DYING_COREDUMP_FILTER, "coredump_filter", true, 64},
 };
 
-static bool read_text(int directory, const char *name, size_t limit, struct inq_buffer *to, bool *ret_cut)
+bool inq_gather_text(int directory, const char *name, size_t limit, struct inq_buffer *to, bool *ret_cut)
 {
 	int fd = inq_gather_open(directory, name, O_RDONLY);
 	bool good = fd >= 0;
@@ -113,7 +113,7 @@ static void gather_text(int directory, const char *name, size_t limit, enum inq_
 	struct inq_buffer *text = &ret->texts[kind];
 	struct inq_dying_bytes *bytes = &ret->source.texts[kind];
 
-	if (read_text(directory, name, limit, text, &bytes->cut) && text->size) {
+	if (inq_gather_text(directory, name, limit, text, &bytes->cut) && text->size) {
 		bytes->data = inq_buffer_text(text);
 		bytes->size = text->size;
 	}

@@ -63,6 +63,10 @@ void inq_gathered_done(struct inq_gathered *gathered);
 int inq_gather_open(int directory, const char *name, int flags);
 ssize_t inq_gather_small(int directory, const char *name, char *to, size_t size);
 
+/* A text whose size is not known before, behind what `to` holds: at most `limit` bytes, *ret_cut where there were more.
+ * false: it cannot be read, or no memory; `to` may hold a part. */
+bool inq_gather_text(int directory, const char *name, size_t limit, struct inq_buffer *to, bool *ret_cut);
+
 /* Call `each` for every thread; false if the directory could not be read to its end, or `each` said so. */
 bool inq_gather_each_thread(int process, bool (*each)(int tasks, const char *tid, void *user), void *user);
 

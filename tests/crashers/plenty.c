@@ -2,10 +2,11 @@
 /*
  * A process that has something for every letter of .dump, and rests: what is read of it twice is the same twice.
  *
- *     plenty [unreadable]    prints one line of JSON (where things are), then obeys lines of its standard input:
+ *     plenty [unreadable] [orphan]    prints one line of JSON (where things are), then obeys lines of its standard input:
  *                            "crash" (main thread), "crash-thread", "busy" (from now on), "end"
  *
- * `unreadable`: with a page of a mapping that lies behind the end of its file.
+ * `unreadable`: with a page of a mapping that lies behind the end of its file. `orphan`: with a page that is kept from
+ * children.
  */
 #include "letters_victim.h"
 
@@ -16,6 +17,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,9 @@
 #include <unistd.h>
 
 enum { PAGE = VICTIM_PAGE };
+
+/* Where glibc 2.35 and later keep the struct rseq of a thread, from its thread pointer on. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
 
 static int *volatile nowhere = (int *)0x1230;
 static int orders[2]; /* to the thread that crashes when told */
@@ -98,7 +103,7 @@ static char *map(size_t size, int protection, int flags, int fd)
 }
 
 /* Kinds of memory that the victim of the unit tests lacks. */
-static void make_regions(void)
+static void make_regions(bool with_orphan)
 {
 	char *jit = map(2 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	char *shared = map(2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
@@ -112,7 +117,8 @@ static void make_regions(void)
 	strcpy(guarded, "before the guard");
 	mprotect(guarded + PAGE, PAGE, PROT_NONE);
 	strcpy(orphan, "not for children");
-	madvise(orphan, PAGE, MADV_DONTFORK);
+	if (with_orphan)
+		madvise(orphan, PAGE, MADV_DONTFORK);
 	for (int i = 0; i < 64; i += 3)
 		memset(mixed + i * PAGE, i + 1, PAGE);
 	strcpy(written, "for writing alone");
@@ -187,13 +193,13 @@ static void tell(const struct victim *victim)
 {
 	printf("{\"pid\": %d, \"heap\": %llu, \"data\": %llu, \"code\": %llu, \"secondary\": %llu, \"untouched\": %llu, "
 	       "\"no_dump\": %llu, \"wiped\": %llu, \"truncated\": %llu, \"thread_pointer\": %llu, \"ymm\": %d, "
-	       "\"tls\": %llu}\n",
+	       "\"tls\": %llu, \"rseq\": %lld}\n",
 	       (int)getpid(), (unsigned long long)victim->heap, (unsigned long long)victim->data,
 	       (unsigned long long)victim->code, (unsigned long long)victim->secondary,
 	       (unsigned long long)victim->untouched, (unsigned long long)victim->no_dump,
 	       (unsigned long long)victim->wiped, (unsigned long long)victim->truncated,
 	       (unsigned long long)victim->thread_pointer, (int)victim->spinner,
-	       (unsigned long long)(uintptr_t)of_thread);
+	       (unsigned long long)(uintptr_t)of_thread, (long long)(&__rseq_offset ? __rseq_offset : 0));
 	fflush(stdout);
 }
 
@@ -219,15 +225,23 @@ static _Noreturn void obey(void)
 	}
 }
 
+static bool has(char **argv, const char *word)
+{
+	while (*argv && strcmp(*argv, word))
+		argv++;
+	return *argv;
+}
+
 int main(int argc, char **argv)
 {
 	static struct victim victim;
-	char *volatile only_pointer = victim_fill(&victim, argc > 1 && !strcmp(argv[1], "unreadable"));
+	char *volatile only_pointer = victim_fill(&victim, has(argv, "unreadable"));
 	pthread_t thread;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "plenty");
-	make_regions();
+	(void)argc;
+	make_regions(has(argv, "orphan"));
 	make_descriptors();
 	unload(argv[0]);
 	if (!relro || pipe(orders))

@@ -5,7 +5,8 @@
     FRAME: {"pc": N, "name": str or null, "start": N or null, "kind": "normal" | "inline" | "signal"}
 
 The thread that crashed comes first, as in the core. `start` is where the function begins. Frames beyond
-$TRIALS_FRAMES for a thread are left out.
+$TRIALS_FRAMES for a thread are left out. With $TRIALS_VECTORS registers have ymm0 to ymm15 too, as 64 hexadecimal
+digits in the order of memory.
 """
 import json
 import os
@@ -61,6 +62,20 @@ def registers():
             values[name] = int(frame.read_register(name)) & U64
         except (ValueError, gdb.error):
             pass
+    if os.environ.get("TRIALS_VECTORS"):
+        values.update(vectors(frame))
+    return values
+
+
+def vectors(frame):
+    values = {}
+    for number in range(16):
+        try:
+            value = frame.read_register("ymm%d" % number)["v8_int32"]
+            words = [int(value[i]) & 0xffffffff for i in range(8)]
+        except (ValueError, gdb.error):
+            break
+        values["ymm%d" % number] = b"".join(w.to_bytes(4, "little") for w in words).hex()
     return values
 
 
