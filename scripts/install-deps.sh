@@ -22,6 +22,7 @@ build_packages=(
 	libseccomp-dev libcap-dev    # confinement
 	libedit-dev                  # line editing
 	libjansson-dev               # --json
+	libgcab-dev                  # .dump /b (may be missing)
 )
 
 # What the tests need: the unit test framework, fuzzers, and readers of dumps that nobody here wrote.
@@ -29,6 +30,7 @@ judge_packages=(
 	libcriterion-dev g++ clang libclang-rt-dev llvm   # llvm: llvm-symbolizer, for sanitizers' reports
 	gdb lldb-19 elfutils binutils libc6-dbg           # the judges; libc's debug file, for its CFI and lines
 	python3 nodejs                                    # programs that crash, written by strangers
+	cabextract iproute2 lsof                          # judges of packages, sockets, descriptors
 	strace zstd xz-utils util-linux procps libcap2-bin passwd
 	lsof iproute2                                     # what they say of descriptors and sockets
 )

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -210,8 +211,14 @@ Test(dumping, refuses_in_words_and_leaves_nothing_behind)
 		{".dump /a /m x.dmp", 2, "/a requires /u"},
 		{".dump /k x.dmp", 1, "kernel memory needs a kernel target"},
 		{".dump /a /u /m x.dmp", 2, "/a dumps all processes: start inquest without"},
-		{".dump /b /m x.dmp", 1, "no CAB can be written"},
-		{".dump /mk \"k.txt\" x.dmp", 1, "leave 'k.txt' out"},
+		{".dump /b /ba x.dmp", 2, "/b and /ba contradict each other"},
+		{".dump /b --compress x.dmp", 2, "/b and --compress contradict each other"},
+		{".dump /b none/x.dmp", 1, "'none': no such folder"},
+		{".dump /mk \"x.dmp\" x.dmp", 2, "'x.dmp' is the dump's own name; the second file needs another"},
+		{".dump /mk \"none/k.dmp\" x.dmp", 1, "'none': no such folder"},
+		{".dump /mk \"k.dmp\" /xc 10 x.dmp", 1, "context record"},
+		{".dump /mkr x.dmp", 2, "'r' and 'k' contradict each other"},
+		{".dump /f --strict x.core", 2, "--strict and /f contradict each other"},
 		{".dump /m /f x.dmp", 2, "contradict each other"},
 		{".dump /mq x.dmp", 2, "'q' is no letter of a dump"},
 		{".dump /m none/x.dmp", 1, "'none': no such folder"},
@@ -248,6 +255,149 @@ Test(dumping, leaves_a_file_that_is_there_alone_without_o)
 	cr_expect_eq(count_files(), 1);
 }
 
+/* What is compared: registers and stack of every thread, and memory. (Cores have no names of threads.) */
+static char *facts_of(const char *option, const char *target)
+{
+	char commands[256];
+	const char *start;
+
+	snprintf(commands, sizeof(commands), ".echo BEGIN; ~0 r; ~1 r; ~2 r; dq %llx L100; ~0 k; ~1 k; ~2 k",
+		 (unsigned long long)(uintptr_t)marked);
+	cr_assert_eq(INQUEST(option, target, "-c", commands), 0, "%s: %s", target, inq_buffer_text(&complained));
+	start = strstr(inq_buffer_text(&said), "BEGIN");
+	cr_assert_not_null(start);
+	cr_expect_not_null(strstr(start, "abad1dea`000000ff"), "%s has no marks:\n%s", target, start);
+	return strdup(start);
+}
+
+/* --- packages ----------------------------------------------------------------------- */
+
+static void skip_without_cab(void)
+{
+	char probe[96];
+
+	if (dump_live(".dump /b probe.cab") == 0) {
+		snprintf(probe, sizeof(probe), "%s/probe.cab", folder);
+		unlink(probe);
+		return;
+	}
+	complains("/b: built without libgcab");
+	cr_expect_eq(count_files(), 0);
+	cr_skip_test("built without libgcab, and said so");
+}
+
+static int cabextract(const char *option, const char *cab)
+{
+	if (access("/usr/bin/cabextract", X_OK) != 0)
+		cr_skip_test("cabextract is not installed");
+	return run_argv(NULL, (const char *const[]){"/usr/bin/cabextract", option, cab, NULL});
+}
+
+Test(dumping, packages_a_dump_in_a_cab_and_keeps_only_that)
+{
+	char *expected, *got;
+
+	skip_without_cab();
+	cr_assert_eq(dump_live(".dump /mf /b x.dmp"), 0, "%s", inq_buffer_text(&complained));
+	says("Creating x.cab - mini user dump, in a CAB");
+	cr_expect(exists("x.cab", NULL) && !exists("x.dmp", NULL));
+	cr_expect_eq(cabextract("-t", "x.cab"), 0);
+	says("  x.dmp  OK");
+	/* What is in it is the dump, read here and by the other's unpacking. */
+	expected = facts_of("-p", pid_text());
+	got = facts_of("-z", "x.cab");
+	cr_expect_str_eq(got, expected);
+	free(got);
+	cr_assert_eq(cabextract("-q", "x.cab"), 0);
+	got = facts_of("-z", "x.dmp");
+	cr_expect_str_eq(got, expected);
+	free(got);
+	free(expected);
+	cr_expect_eq(dump_live(".dump /f /b y"), 0);
+	cr_expect_eq(cabextract("-t", "y.cab"), 0);
+	says("  y.core  OK");
+	cr_expect_eq(INQUEST("-z", "y.cab", "-c", "~"), 0, "%s", inq_buffer_text(&complained));
+	/* Opening left nothing behind. */
+	cr_expect_eq(count_files(), 3);
+}
+
+Test(dumping, packages_images_and_their_origin_with_ba)
+{
+	struct stat packed, image;
+
+	skip_without_cab();
+	cr_assert_eq(dump_live(".dump /m /ba /o probe.cab"), 0, "%s", inq_buffer_text(&complained));
+	says("debug files beside it");
+	cr_expect_eq(cabextract("-q", "probe.cab"), 0);
+	cr_assert(exists("test_dumping", &packed) || exists("lt-test_dumping", &packed));
+	cr_assert_eq(stat("/proc/self/exe", &image), 0);
+	cr_expect_eq(packed.st_size, image.st_size);
+	cr_assert(exists("inquest.txt", NULL) && exists("libc.so.6", NULL));
+	cr_assert_eq(run_argv(NULL, (const char *const[]){"/bin/cat", "inquest.txt", NULL}), 0);
+	says("/libc.so.6\n  build-id    ");
+	says("  image       libc.so.6 (of /");
+	/* Without folders where they are not to be told. */
+	cr_assert_eq(dump_live(".dump /mR /ba /o probe.cab"), 0, "%s", inq_buffer_text(&complained));
+	cr_assert_eq(cabextract("-q", "probe.cab"), 0);
+	cr_assert_eq(run_argv(NULL, (const char *const[]){"/bin/cat", "inquest.txt", NULL}), 0);
+	says("\nlibc.so.6\n  build-id    ");
+	cr_expect_null(strchr(strstr(inq_buffer_text(&said), "\nlibc.so.6"), '/'), "%s", inq_buffer_text(&said));
+}
+
+/* The dump fits and its CAB does not: nothing is left of either. */
+Test(dumping, leaves_nothing_of_a_cab_for_which_the_disk_is_too_small)
+{
+	char path[96], size[32];
+	struct stat st;
+	DIR *list;
+	int names = 0;
+
+	skip_without_cab();
+	cr_assert_eq(dump_live(".dump /mf x.dmp"), 0);
+	cr_assert(exists("x.dmp", &st));
+	snprintf(path, sizeof(path), "%s/full", folder);
+	cr_assert_eq(mkdir(path, 0700), 0);
+	snprintf(size, sizeof(size), "size=%lld", (long long)st.st_blocks * 512 + (64 << 10));
+	if (mount("none", path, "tmpfs", 0, size) != 0) {
+		rmdir(path);
+		cr_skip_test("no file system can be mounted here");
+	}
+	cr_expect_eq(dump_live(".dump /mf full/x.dmp"), 0, "%s", inq_buffer_text(&complained));
+	snprintf(path, sizeof(path), "%s/full/x.dmp", folder);
+	unlink(path);
+	cr_expect_eq(dump_live(".dump /mf /b full/x.dmp"), 1);
+	complains("CAB: writing: No space left on device");
+	snprintf(path, sizeof(path), "%s/full", folder);
+	list = opendir(path);
+	for (struct dirent *entry; (entry = readdir(list));)
+		names += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+	closedir(list);
+	cr_expect_eq(names, 0);
+	cr_expect_eq(umount(path), 0);
+	rmdir(path);
+}
+
+Test(dumping, puts_the_kernels_side_into_a_second_file)
+{
+	cr_assert_eq(dump_live(".dump /mk \"k.dmp\" x.dmp"), 0, "%s", inq_buffer_text(&complained));
+	says("Creating x.dmp - mini user dump\nCreating k.dmp - the kernel's side of its threads\n");
+	cr_assert_eq(INQUEST("-z", "x.dmp", "-c", ".dumpdebug"), 0);
+	cr_expect_null(strstr(inq_buffer_text(&said), "InquestKernel"));
+	cr_assert_eq(INQUEST("-z", "k.dmp", "-c", ".dumpdebug"), 0, "%s", inq_buffer_text(&complained));
+	says("InquestKernel");
+	says("  3 threads");
+	says("  0 bytes of memory");
+	/* Neither name is taken over, and a second try leaves both as they were. */
+	cr_expect_eq(dump_live(".dump /mk \"k.dmp\" y.dmp"), 2);
+	complains("'k.dmp' is there already; /o overwrites it");
+	cr_expect_eq(count_files(), 2);
+	/* One file where only one is named. */
+	cr_assert_eq(dump_live(".dump /mk \"one.dmp\""), 0, "%s", inq_buffer_text(&complained));
+	cr_assert_eq(INQUEST("-z", "one.dmp", "-c", ".dumpdebug"), 0);
+	says("InquestKernel");
+	says("ModuleList");
+}
+
 Test(dumping, needs_somebody_to_look_at)
 {
 	cr_expect_eq(INQUEST("-p", "2147483646", "-c", "k"), 1);
@@ -263,21 +413,6 @@ Test(dumping, needs_somebody_to_look_at)
 }
 
 /* --- what is written -------------------------------------------------------------- */
-
-/* What is compared: registers and stack of every thread, and memory. (Cores have no names of threads.) */
-static char *facts_of(const char *option, const char *target)
-{
-	char commands[256];
-	const char *start;
-
-	snprintf(commands, sizeof(commands), ".echo BEGIN; ~0 r; ~1 r; ~2 r; dq %llx L100; ~0 k; ~1 k; ~2 k",
-		 (unsigned long long)(uintptr_t)marked);
-	cr_assert_eq(INQUEST(option, target, "-c", commands), 0, "%s: %s", target, inq_buffer_text(&complained));
-	start = strstr(inq_buffer_text(&said), "BEGIN");
-	cr_assert_not_null(start);
-	cr_expect_not_null(strstr(start, "abad1dea`000000ff"), "%s has no marks:\n%s", target, start);
-	return strdup(start);
-}
 
 Test(dumping, tells_the_same_in_every_form)
 {

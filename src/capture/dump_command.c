@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define CONTEXTS (INQ_SWITCH_CONTEXT | INQ_SWITCH_EXCEPTION)
+#define CABINETS (INQ_SWITCH_CABINET | INQ_SWITCH_CABINET_ALL)
 #define KERNELS (INQ_SWITCH_KERNEL | INQ_SWITCH_KERNEL_ACTIVE)
 
 static const char two_kinds[] = "a dump is of one kind";
@@ -54,7 +56,8 @@ static const struct inq_switch_row table[] = {
 	 "a thread alone is no exception", "TID", "the exception's thread"},
 	{"--compress", INQ_SWITCH_COMPRESS, INQ_TAKES_NOTHING, 0, 0, NULL, "",
 	 "compress (zstd with a seek table; inquest opens it as it is)"},
-	{"--strict", INQ_SWITCH_STRICT, INQ_TAKES_NOTHING, 0, 0, NULL, "",
+	{"--strict", INQ_SWITCH_STRICT, INQ_TAKES_NOTHING, INQ_SWITCH_FULL | INQ_SWITCH_FULL_EXTENDED, 0,
+	 "a core is never filtered", "",
 	 "no file if the filter (/mr) changed a thread's frames"},
 	{"/?", INQ_SWITCH_HELP, INQ_TAKES_NOTHING, 0, 0, NULL, "", "this help"},
 };
@@ -93,6 +96,14 @@ static enum inq_status take_text(const char **at, const char *what, char *to, si
 	*at = skip(*at + quoted);
 	to[size] = '\0';
 	return size ? INQ_OK : inq_fail(err, INQ_USAGE, "%s: nothing follows", what);
+}
+
+/* Does nothing follow what stands in quotes? Then it is the dump's own name: /mk "file" alone names no second one. */
+static bool is_last(const char *at)
+{
+	for (at++; *at && *at != '"'; at++)
+		at += at[0] == '\\' && at[1];
+	return !*at || !*skip(at + 1);
 }
 
 static enum inq_status take_hexadecimal(const char **at, uint64_t *ret)
@@ -146,8 +157,8 @@ static enum inq_status take_value(const struct inq_switch_row *row, const char *
 		return take_text(at, row->name, command->comment, sizeof(command->comment), err);
 	if (row->takes == INQ_TAKES_LETTERS) {
 		status = inq_dump_options_parse(word, &command->letters, err);
-		/* Windows' spelling: /mk "file". */
-		if (status == INQ_OK && strchr(word + 2, 'k') && **at == '"')
+		/* A second file, where one is named in quotes right behind the letters: /mk "file". */
+		if (status == INQ_OK && strchr(word + 2, 'k') && **at == '"' && !is_last(*at))
 			status = take_text(at, "/mk", command->kernel_file, sizeof(command->kernel_file), err);
 		return status;
 	}
@@ -219,6 +230,9 @@ static enum inq_status check(const struct inq_dump_command *command, struct inq_
 	}
 	if (!command->file[0])
 		return inq_fail(err, INQ_USAGE, "which file? .dump /? shows the options");
+	if (strcmp(command->file, command->kernel_file) == 0)
+		return inq_fail(err, INQ_USAGE, "/mk: '%s' is the dump's own name; the second file needs another",
+				command->kernel_file);
 	return INQ_OK;
 }
 
@@ -250,26 +264,70 @@ enum inq_status inq_dump_command_parse(const char *text, inq_dump_evaluate *eval
 	return status;
 }
 
-enum inq_status inq_dump_command_name(const struct inq_dump_command *command, uint32_t pid, char *to,
-				      size_t capacity, struct inq_error *err)
+/* --- names --------------------------------------------------------------------------------------------------- */
+
+/* "x.cab" of "x.dmp", "x.core", "x.cab" and "x". */
+static enum inq_status to_cabinet(const char *file, char to[INQ_DUMP_FILE], struct inq_error *err)
 {
-	const char *slash = strrchr(command->file, '/');
-	const char *name = slash ? slash + 1 : command->file, *dot = strrchr(name, '.');
-	size_t stem = dot && dot != name ? (size_t)(dot - command->file) : strlen(command->file);
+	static const char *const endings[] = {".cab", ".dmp", ".mdmp", ".core"};
+	size_t size = strlen(file);
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t tail = strlen(endings[i]);
+
+		if (size > tail && file[size - tail - 1] != '/' && strcasecmp(file + size - tail, endings[i]) == 0) {
+			size -= tail;
+			break;
+		}
+	}
+	if (size + 5 > INQ_DUMP_FILE)
+		return inq_fail(err, INQ_LIMIT, "the file's name: more than %d bytes", INQ_DUMP_FILE - 1);
+	snprintf(to, INQ_DUMP_FILE, "%.*s.cab", (int)size, file);
+	return INQ_OK;
+}
+
+/* "x_DATE_TIME_PID.dmp" of "x.dmp", where it is to be unique. */
+static enum inq_status to_unique(const char *file, bool unique, uint32_t pid, char *to, size_t capacity,
+				 struct inq_error *err)
+{
+	const char *slash = strrchr(file, '/');
+	const char *name = slash ? slash + 1 : file, *dot = strrchr(name, '.');
+	size_t stem = dot && dot != name ? (size_t)(dot - file) : strlen(file);
 	struct timespec now;
 	struct tm when;
 	int length;
 
-	if (!(command->switches & INQ_SWITCH_UNIQUE)) {
-		length = snprintf(to, capacity, "%s", command->file);
+	if (!unique) {
+		length = snprintf(to, capacity, "%s", file);
 	} else {
 		clock_gettime(CLOCK_REALTIME, &now);
 		localtime_r(&now.tv_sec, &when);
-		length = snprintf(to, capacity, "%.*s_%04d-%02d-%02d_%02d-%02d-%02d-%03d_%x%s", (int)stem, command->file,
+		length = snprintf(to, capacity, "%.*s_%04d-%02d-%02d_%02d-%02d-%02d-%03d_%x%s", (int)stem, file,
 				  when.tm_year + 1900, when.tm_mon + 1, when.tm_mday, when.tm_hour, when.tm_min,
-				  when.tm_sec, (int)(now.tv_nsec / 1000000), pid, command->file + stem);
+				  when.tm_sec, (int)(now.tv_nsec / 1000000), pid, file + stem);
 	}
 	return length >= 0 && (size_t)length < capacity
 		       ? INQ_OK
 		       : inq_fail(err, INQ_LIMIT, "the file's name: more than %zu bytes", capacity - 1);
+}
+
+enum inq_status inq_dump_command_name(const struct inq_dump_command *command, uint32_t pid, char *to,
+				      size_t capacity, struct inq_error *err)
+{
+	bool unique = command->switches & INQ_SWITCH_UNIQUE;
+	char cabinet[INQ_DUMP_FILE];
+	enum inq_status status;
+
+	if (!(command->switches & CABINETS))
+		return to_unique(command->file, unique, pid, to, capacity, err);
+	status = to_cabinet(command->file, cabinet, err);
+	return status == INQ_OK ? to_unique(cabinet, unique, pid, to, capacity, err) : status;
+}
+
+enum inq_status inq_dump_command_kernel_name(const struct inq_dump_command *command, uint32_t pid, char *to,
+					     size_t capacity, struct inq_error *err)
+{
+	if (!command->kernel_file[0])
+		return inq_fail(err, INQ_ABSENT, "no second file was asked for");
+	return to_unique(command->kernel_file, command->switches & INQ_SWITCH_UNIQUE, pid, to, capacity, err);
 }

@@ -81,9 +81,13 @@ typedef enum inq_status inq_dump_evaluate(void *user, const char **at, uint64_t 
 enum inq_status inq_dump_command_parse(const char *text, inq_dump_evaluate *evaluate, void *user,
 				       struct inq_dump_command *ret, struct inq_error *err);
 
-/* The name with date, time and pid before its ending, as /u wants it ("x.dmp" -> "x_2026-11-21_13-45-02-123_1a2b.dmp");
- * without /u as it is. INQ_LIMIT: too long. */
+/* The name of the dump: with date, time and pid before its ending, as /u wants it ("x.dmp" ->
+ * "x_2026-11-21_13-45-02-123_1a2b.dmp"), and with the ending of a CAB, as /b does ("x.dmp" -> "x.cab"); else as it is.
+ * INQ_LIMIT: too long. */
 enum inq_status inq_dump_command_name(const struct inq_dump_command *command, uint32_t pid, char *to,
 				      size_t capacity, struct inq_error *err);
+/* The same for the second file of /mk "file", which /b leaves alone. INQ_ABSENT: none was asked for. */
+enum inq_status inq_dump_command_kernel_name(const struct inq_dump_command *command, uint32_t pid, char *to,
+					     size_t capacity, struct inq_error *err);
 
 #endif

@@ -10,7 +10,7 @@
 enum {
 	EVERYTHING = INQ_DUMP_f | INQ_DUMP_F | INQ_DUMP_h | INQ_DUMP_u | INQ_DUMP_t,
 	UNFILTERED = INQ_DUMP_a | INQ_DUMP_A | INQ_DUMP_f | INQ_DUMP_w | INQ_DUMP_d | INQ_DUMP_i |
-		     INQ_DUMP_p | INQ_DUMP_c,
+		     INQ_DUMP_k | INQ_DUMP_p | INQ_DUMP_c,
 };
 
 static const char twice[] = "one stops at memory that cannot be read, the other goes on";

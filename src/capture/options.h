@@ -37,12 +37,20 @@ enum inq_dump_letter {
 	INQ_DUMP_R = 1 << 15,
 };
 
+/* Which of two files: with a second one, the kernel's side is in that and nowhere else. */
+enum inq_dump_part {
+	INQ_DUMP_WHOLE = 0,
+	INQ_DUMP_BUT_KERNEL,
+	INQ_DUMP_KERNEL_ALONE, /* the threads, without memory, and the kernel's side of them */
+};
+
 enum { INQ_DUMP_TEXT = 24 };
 
 /* Zeroed, this is plain `m` without a stated text. */
 struct inq_dump_options {
 	uint32_t letters; /* enum inq_dump_letter; a and A are kept beside what they stand for */
 	char text[INQ_DUMP_TEXT]; /* canonical: "m", "mhr", letters in the order of the table */
+	enum inq_dump_part part;
 };
 
 struct inq_dump_option {

@@ -19,11 +19,31 @@ const struct inq_stream_row *inq_stream_table(size_t *ret_count)
 	return table;
 }
 
+/* What the second file of /mk has: enough to open it, and the threads that it tells of. */
+static const uint32_t kernels_own[] = {
+	MD_STREAM_SYSTEM_INFO,	   MD_STREAM_MISC_INFO,		MD_STREAM_THREAD_LIST, MD_STREAM_THREAD_NAMES,
+	MD_STREAM_INQUEST_KERNEL,  MD_STREAM_LINUX_PROC_STATUS, MD_STREAM_COMMENT_W,   MD_STREAM_COMMENT_A,
+	MD_STREAM_INQUEST_INFO,
+};
+
+static bool is_of_part(uint32_t type, enum inq_dump_part part)
+{
+	if (part == INQ_DUMP_BUT_KERNEL)
+		return type != MD_STREAM_INQUEST_KERNEL;
+	for (size_t i = 0; part == INQ_DUMP_KERNEL_ALONE && i < sizeof(kernels_own) / sizeof(kernels_own[0]); i++) {
+		if (kernels_own[i] == type)
+			return true;
+	}
+	return part == INQ_DUMP_WHOLE;
+}
+
 static bool is_asked_for(const struct inq_stream_row *row, const struct inq_dump_options *options)
 {
 	size_t count;
 	const struct inq_dump_option *letters = inq_dump_options_table(&count);
 
+	if (!is_of_part(row->type, options->part))
+		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (options->letters & letters[i].bit && strchr(row->letters, letters[i].letter))
 			return true;

@@ -20,6 +20,8 @@ enum request_kind {
 	REQUEST_CREATE,   /* a dump to write; argument: overwrite */
 	REQUEST_PUBLISH,  /* it is complete; argument: enum place_form */
 	REQUEST_DISCARD,
+	REQUEST_PACK,     /* a file that goes into the dump's CAB */
+	REQUEST_NOTE,     /* a line of the text in the CAB; the path holds it */
 	REQUEST_DETACH,
 	REQUEST_ALL,      /* dumps of all processes; the path holds the arguments */
 };
@@ -27,6 +29,7 @@ enum request_kind {
 /* Both go over a SOCK_SEQPACKET socket between two processes of the same program. */
 struct request {
 	uint32_t kind, argument;
+	uint32_t slot;        /* enum place_slot, of CREATE and PUBLISH */
 	char path[DUMP_PATH]; /* NUL-terminated */
 };
 
@@ -94,12 +97,57 @@ static bool receive_message(int socket, void *bytes, size_t size, int *ret_fd)
 	return got == (ssize_t)size;
 }
 
+/* --- what is handed out ----------------------------------------------------------- */
+
+/* first bytes, what they are */
+static const struct {
+	const char *bytes;
+	size_t size;
+} magics[] = {
+	{"\177ELF", 4}, /* core, image, debug file, .dwo, .dwp */
+	{"MDMP", 4},
+	{"PMDM", 4},		 /* minidump of either byte order */
+	{"\x28\xb5\x2f\xfd", 4}, /* zstd frame */
+	{"!<arch>\n", 8},	 /* archive */
+	{"MSCF", 4},		 /* CAB */
+};
+
+bool broker_knows(const unsigned char *head, size_t size)
+{
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+		if (size >= magics[i].size && memcmp(head, magics[i].bytes, magics[i].size) == 0)
+			return true;
+	}
+	/* zstd's skippable frames: 0x184d2a50 to 0x184d2a5f, little-endian */
+	return size >= 4 && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0;
+}
+
+static bool is_cabinet(int fd)
+{
+	unsigned char head[4];
+
+	return pread(fd, head, sizeof(head), 0) == sizeof(head) && cabinet_begins(head, sizeof(head));
+}
+
+static int check_magic(int fd, const char *path, enum inq_status *ret_status, struct inq_error *err)
+{
+	unsigned char head[BROKER_MAGIC];
+	ssize_t size = pread(fd, head, sizeof(head), 0);
+
+	if (size > 0 && broker_knows(head, (size_t)size))
+		return fd;
+	close(fd);
+	*ret_status = inq_fail(
+		err, INQ_UNSUPPORTED,
+		"'%s': not opened: neither a minidump, an ELF file, an archive, a CAB nor zstd", path);
+	return -1;
+}
+
 /* --- the worker's end ------------------------------------------------------------- */
 
-static int ask(struct broker *broker, enum request_kind kind, uint32_t argument, const char *path,
-	       char *ret_path, enum inq_status *ret_status, struct inq_error *err)
+static int ask(struct broker *broker, struct request request, const char *path, char *ret_path,
+	       enum inq_status *ret_status, struct inq_error *err)
 {
-	struct request request = {.kind = kind, .argument = argument};
 	struct answer answer;
 	int fd;
 
@@ -128,11 +176,10 @@ static int ask(struct broker *broker, enum request_kind kind, uint32_t argument,
 }
 
 /* Of the requests that are answered by a descriptor. */
-static int ask_fd(struct broker *broker, enum request_kind kind, uint32_t argument,
-		  const char *path, char *ret_path, enum inq_status *ret_status,
-		  struct inq_error *err)
+static int ask_fd(struct broker *broker, struct request request, const char *path, char *ret_path,
+		  enum inq_status *ret_status, struct inq_error *err)
 {
-	int fd = ask(broker, kind, argument, path, ret_path, ret_status, err);
+	int fd = ask(broker, request, path, ret_path, ret_status, err);
 
 	if (fd < 0 && *ret_status == INQ_OK)
 		*ret_status = inq_fail(err, INQ_OS, "'%s': no descriptor came", path);
@@ -142,7 +189,7 @@ static int ask_fd(struct broker *broker, enum request_kind kind, uint32_t argume
 static int open_by_broker(void *user, const char *path, enum inq_status *ret_status,
 			  struct inq_error *err)
 {
-	return ask_fd(user, REQUEST_PATH, 0, path, NULL, ret_status, err);
+	return ask_fd(user, (struct request){.kind = REQUEST_PATH}, path, NULL, ret_status, err);
 }
 
 struct inq_opener broker_opener(struct broker *broker)
@@ -157,50 +204,97 @@ int broker_open_dump(struct broker *broker, const char *name, char ret_path[DUMP
 {
 	if (broker->socket < 0)
 		return dumps_open(name, ret_path, ret_status, err);
-	return ask_fd(broker, REQUEST_DUMP, 0, name, ret_path, ret_status, err);
-}
-
-int broker_create(struct broker *broker, const char *path, bool overwrite,
-		  enum inq_status *ret_status, struct inq_error *err)
-{
-	int fd;
-
-	if (broker->socket >= 0)
-		return ask_fd(broker, REQUEST_CREATE, overwrite, path, NULL, ret_status, err);
-	place_drop(&broker->place);
-	*ret_status = place_open(path, overwrite, &broker->place, err);
-	if (*ret_status != INQ_OK)
-		return -1;
-	fd = dup(broker->place.file);
-	if (fd < 0)
-		*ret_status = inq_fail_os(err, "'%s'", path);
-	return fd;
+	return ask_fd(broker, (struct request){.kind = REQUEST_DUMP}, name, ret_path, ret_status, err);
 }
 
 /* Of the requests that are answered by words. */
-static enum inq_status ask_words(struct broker *broker, enum request_kind kind, uint32_t argument,
+static enum inq_status ask_words(struct broker *broker, struct request request, const char *path, char *ret_path,
 				 struct inq_error *err)
 {
 	enum inq_status status;
-	int fd = ask(broker, kind, argument, "", NULL, &status, err);
+	int fd = ask(broker, request, path, ret_path, &status, err);
 
 	if (fd >= 0)
 		close(fd);
 	return status;
 }
 
-enum inq_status broker_publish(struct broker *broker, enum place_form form, struct inq_error *err)
+static int create(struct place *place, const char *path, bool overwrite, enum inq_status *ret_status,
+		  struct inq_error *err)
 {
-	return broker->socket < 0 ? place_publish(&broker->place, form, err)
-				  : ask_words(broker, REQUEST_PUBLISH, form, err);
+	int fd;
+
+	place_drop(place);
+	*ret_status = place_open(path, overwrite, place, err);
+	if (*ret_status != INQ_OK)
+		return -1;
+	fd = dup(place->file);
+	if (fd < 0)
+		*ret_status = inq_fail_os(err, "'%s'", path);
+	return fd;
+}
+
+int broker_create(struct broker *broker, enum place_slot slot, const char *path, bool overwrite,
+		  enum inq_status *ret_status, struct inq_error *err)
+{
+	const struct request request = {.kind = REQUEST_CREATE, .argument = overwrite, .slot = slot};
+
+	return broker->socket < 0 ? create(&broker->places[slot], path, overwrite, ret_status, err)
+				  : ask_fd(broker, request, path, NULL, ret_status, err);
+}
+
+enum inq_status broker_publish(struct broker *broker, enum place_slot slot, enum place_form form,
+			       struct inq_error *err)
+{
+	const struct request request = {.kind = REQUEST_PUBLISH, .argument = form, .slot = slot};
+
+	return broker->socket < 0 ? place_publish(&broker->places[slot], form, err)
+				  : ask_words(broker, request, "", NULL, err);
+}
+
+static void drop_all(struct place places[PLACE_SLOTS])
+{
+	for (int slot = 0; slot < PLACE_SLOTS; slot++)
+		place_drop(&places[slot]);
 }
 
 void broker_discard(struct broker *broker)
 {
 	if (broker->socket < 0)
-		place_drop(&broker->place);
+		drop_all(broker->places);
 	else
-		ask_words(broker, REQUEST_DISCARD, 0, NULL);
+		ask_words(broker, (struct request){.kind = REQUEST_DISCARD}, "", NULL, NULL);
+}
+
+/* Opened as everything is, and no worse: what is packed is what a debugger reads. */
+static enum inq_status pack(struct place *place, const char *path, char name[CABINET_NAME], struct inq_error *err)
+{
+	enum inq_status status;
+	int fd = inq_open(NULL, path, &status, err);
+
+	if (fd >= 0)
+		fd = check_magic(fd, path, &status, err);
+	return fd < 0 ? status : place_add(place, fd, path, name, err);
+}
+
+enum inq_status broker_pack(struct broker *broker, const char *path, char ret_name[CABINET_NAME],
+			    struct inq_error *err)
+{
+	char name[DUMP_PATH] = "";
+	enum inq_status status;
+
+	if (broker->socket < 0)
+		return pack(&broker->places[PLACE_DUMP], path, ret_name, err);
+	status = ask_words(broker, (struct request){.kind = REQUEST_PACK}, path, name, err);
+	if (status == INQ_OK)
+		snprintf(ret_name, CABINET_NAME, "%.*s", CABINET_NAME - 1, name);
+	return status;
+}
+
+enum inq_status broker_note(struct broker *broker, const char *line, struct inq_error *err)
+{
+	return broker->socket < 0 ? place_note(&broker->places[PLACE_DUMP], line, err)
+				  : ask_words(broker, (struct request){.kind = REQUEST_NOTE}, line, NULL, err);
 }
 
 enum inq_status broker_dump_all(struct broker *broker, const char *arguments, struct dump_all *ret,
@@ -208,13 +302,10 @@ enum inq_status broker_dump_all(struct broker *broker, const char *arguments, st
 {
 	char counts[DUMP_PATH] = "";
 	enum inq_status status;
-	int fd;
 
 	if (broker->socket < 0)
 		return dump_all(arguments, ret, err);
-	fd = ask(broker, REQUEST_ALL, 0, arguments, counts, &status, err);
-	if (fd >= 0)
-		close(fd);
+	status = ask_words(broker, (struct request){.kind = REQUEST_ALL}, arguments, counts, err);
 	if (status == INQ_OK && sscanf(counts, "%zu %zu", &ret->written, &ret->refused) != 2)
 		status = inq_fail(err, INQ_BAD_DATA, "/a: no answer");
 	return status;
@@ -231,46 +322,10 @@ static enum inq_status detach(struct inq_live *live, struct inq_error *err)
 enum inq_status broker_detach(struct broker *broker, struct inq_error *err)
 {
 	return broker->socket < 0 ? detach(broker->live, err)
-				  : ask_words(broker, REQUEST_DETACH, 0, err);
+				  : ask_words(broker, (struct request){.kind = REQUEST_DETACH}, "", NULL, err);
 }
 
 /* --- the broker's end ------------------------------------------------------------- */
-
-/* first bytes, what they are */
-static const struct {
-	const char *bytes;
-	size_t size;
-} magics[] = {
-	{"\177ELF", 4}, /* core, image, debug file, .dwo, .dwp */
-	{"MDMP", 4},
-	{"PMDM", 4},		 /* minidump of either byte order */
-	{"\x28\xb5\x2f\xfd", 4}, /* zstd frame */
-	{"!<arch>\n", 8},	 /* archive */
-};
-
-bool broker_knows(const unsigned char *head, size_t size)
-{
-	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
-		if (size >= magics[i].size && memcmp(head, magics[i].bytes, magics[i].size) == 0)
-			return true;
-	}
-	/* zstd's skippable frames: 0x184d2a50 to 0x184d2a5f, little-endian */
-	return size >= 4 && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0;
-}
-
-static int check_magic(int fd, const char *path, enum inq_status *ret_status, struct inq_error *err)
-{
-	unsigned char head[BROKER_MAGIC];
-	ssize_t size = pread(fd, head, sizeof(head), 0);
-
-	if (size > 0 && broker_knows(head, (size_t)size))
-		return fd;
-	close(fd);
-	*ret_status = inq_fail(
-		err, INQ_UNSUPPORTED,
-		"'%s': not opened: neither a minidump, an ELF file, an archive nor zstd", path);
-	return -1;
-}
 
 /* prlimit(2) asks for the worker's ids as our real ones, or for CAP_SYS_RESOURCE, which root in a
  * container often lacks: then our real ids are nobody's for the length of the call. */
@@ -301,7 +356,7 @@ static void raise_limit(pid_t worker, int fd)
 	worker_limit(worker, RLIMIT_DATA, &limit, NULL);
 }
 
-/* A dump that it writes is as large as what it is a dump of. */
+/* A dump that it writes is as large as what it is a dump of; one that it unpacks, as large as a CAB can hold. */
 static void lift_file_limit(pid_t worker)
 {
 	struct rlimit limit;
@@ -316,7 +371,7 @@ struct service {
 	pid_t worker;
 	struct inq_live *live;
 	bool has_read; /* something was opened for the worker, which may be in its hands since */
-	struct place place;
+	struct place places[PLACE_SLOTS];
 };
 
 /* A descriptor to read from; -1: see the status. */
@@ -331,6 +386,8 @@ static int serve_read(const struct request *request, struct service *service, ch
 		fd = check_magic(fd, by_path ? request->path : path, ret_status, err);
 	if (fd >= 0) {
 		raise_limit(service->worker, fd);
+		if (is_cabinet(fd))
+			lift_file_limit(service->worker);
 		service->has_read = true;
 	}
 	return fd;
@@ -349,25 +406,29 @@ static enum inq_status serve_all(const struct request *request, const struct ser
 	return status;
 }
 
-static int serve_write(const struct request *request, struct service *service,
+static int serve_write(const struct request *request, struct service *service, char path[DUMP_PATH],
 		       enum inq_status *ret_status, struct inq_error *err)
 {
+	struct place *place = &service->places[request->slot % PLACE_SLOTS];
 	int fd = -1;
 
 	switch (request->kind) {
 	case REQUEST_CREATE:
-		place_drop(&service->place);
-		*ret_status =
-			place_open(request->path, request->argument, &service->place, err);
-		fd = *ret_status == INQ_OK ? dup(service->place.file) : -1;
+		fd = create(place, request->path, request->argument, ret_status, err);
 		lift_file_limit(service->worker);
 		break;
 	case REQUEST_PUBLISH:
-		*ret_status = place_publish(&service->place, request->argument, err);
+		*ret_status = place_publish(place, request->argument, err);
 		break;
 	case REQUEST_DISCARD:
-		place_drop(&service->place);
+		drop_all(service->places);
 		*ret_status = INQ_OK;
+		break;
+	case REQUEST_PACK:
+		*ret_status = pack(place, request->path, path, err);
+		break;
+	case REQUEST_NOTE:
+		*ret_status = place_note(place, request->path, err);
 		break;
 	case REQUEST_DETACH:
 		*ret_status = detach(service->live, err);
@@ -391,7 +452,7 @@ static int serve_one(const struct request *request, struct service *service, str
 	else if (request->kind == REQUEST_ALL)
 		status = serve_all(request, service, answer->path, &err);
 	else
-		fd = serve_write(request, service, &status, &err);
+		fd = serve_write(request, service, answer->path, &status, &err);
 
 	answer->status = status;
 	answer->os_errno = err.os_errno;
@@ -420,5 +481,5 @@ void broker_serve(int socket, pid_t worker, struct inq_live *live)
 		if (!sent)
 			break;
 	}
-	place_drop(&service.place);
+	drop_all(service.places);
 }

@@ -25,7 +25,7 @@ struct inq_live;
 struct broker {
 	int socket;            /* -1: there is no broker, and this process opens by itself */
 	struct inq_live *live; /* the process that is looked at, or NULL; used without a broker only */
-	struct place place;    /* the dump that is being written; used without a broker only */
+	struct place places[PLACE_SLOTS]; /* the dumps that are being written; used without a broker only */
 };
 
 /* Opens what the path names; for inq_session_options. `broker` is borrowed. */
@@ -35,12 +35,20 @@ struct inq_opener broker_opener(struct broker *broker);
 int broker_open_dump(struct broker *broker, const char *name, char ret_path[DUMP_PATH],
 		     enum inq_status *ret_status, struct inq_error *err);
 
-/* place_open(), place_publish(), place_drop(), there or here; one dump at a time. The descriptor is
- * the caller's. */
-int broker_create(struct broker *broker, const char *path, bool overwrite,
+/* place_open(), place_publish(), there or here; one dump at a time, and its companion. The descriptor
+ * is the caller's. */
+int broker_create(struct broker *broker, enum place_slot slot, const char *path, bool overwrite,
 		  enum inq_status *ret_status, struct inq_error *err);
-enum inq_status broker_publish(struct broker *broker, enum place_form form, struct inq_error *err);
+enum inq_status broker_publish(struct broker *broker, enum place_slot slot, enum place_form form,
+			       struct inq_error *err);
+/* place_drop(), of both. */
 void broker_discard(struct broker *broker);
+
+/* Into the dump's CAB: an image or debug file by its path (ret_name: what it is called there), and a
+ * line of text. */
+enum inq_status broker_pack(struct broker *broker, const char *path, char ret_name[CABINET_NAME],
+			    struct inq_error *err);
+enum inq_status broker_note(struct broker *broker, const char *line, struct inq_error *err);
 
 /* dump_all(), there or here. INQ_USAGE: a dump or a process is or was open: what came out of one must not be able to
  * have others' memory written and opened. */

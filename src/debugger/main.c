@@ -4,6 +4,7 @@
 
 #include "capture/options.h"
 #include "debugger/broker.h"
+#include "debugger/cabinet.h"
 #include "debugger/command.h"
 #include "debugger/list.h"
 #include "debugger/repl.h"
@@ -279,6 +280,16 @@ static enum inq_status take_target(struct debugger *debugger, struct inq_target 
 	return INQ_OK;
 }
 
+/* As it is, or out of a CAB. */
+static enum inq_status open_packed(int fd, const char *path, struct inq_file **ret, struct inq_error *err)
+{
+	char head[4];
+
+	if (pread(fd, head, sizeof(head), 0) == sizeof(head) && cabinet_begins(head, sizeof(head)))
+		return cabinet_open(fd, path, ret, err);
+	return inq_file_open_fd(fd, path, ret, err);
+}
+
 static enum inq_status open_dump(struct debugger *debugger, const char *name, struct inq_error *err)
 {
 	struct program *program = (struct program *)debugger;
@@ -290,7 +301,7 @@ static enum inq_status open_dump(struct debugger *debugger, const char *name, st
 
 	if (fd < 0)
 		return status;
-	status = inq_file_open_fd(fd, path, &file, err);
+	status = open_packed(fd, path, &file, err);
 	if (status == INQ_OK)
 		status = inq_target_open(file, &target, err);
 	if (status == INQ_OK)
@@ -532,8 +543,7 @@ static enum inq_status stop_process(struct program *program, struct inq_error *e
 	const struct inq_live_options options = {
 		.copy = arguments->snapshot ||
 			(!arguments->no_snapshot && !arguments->record && arguments->commands && !attended),
-		.wants = arguments->commands && !attended ? wanted_by(arguments->commands)
-							  : UINT32_MAX & ~(uint32_t)INQ_PROC_KERNEL,
+		.wants = arguments->commands && !attended ? wanted_by(arguments->commands) : UINT32_MAX,
 		.record = arguments->record,
 	};
 

@@ -108,6 +108,32 @@ static bool is_dump(int fd)
 	return memcmp(head, "MDMP", 4) == 0;
 }
 
+/* What the dump is called in the CAB: "x.cab" holds "x.dmp", or "x.core". */
+static void name_inside(const struct place *place, char to[CABINET_NAME])
+{
+	char stem[NAME_MAX + 1], magic[4] = "", *dot;
+	bool is_core = pread(place->file, magic, sizeof(magic), 0) == sizeof(magic) && magic[0] == ELFMAG0;
+
+	memcpy(stem, place->name, sizeof(stem));
+	dot = strrchr(stem, '.');
+	if (dot && dot != stem)
+		*dot = '\0';
+	/* A name in the CAB is shorter than one of a file may be; the ending must be in it. */
+	stem[CABINET_NAME - 16] = '\0';
+	cabinet_safe_name(stem, to);
+	snprintf(to + strlen(to), CABINET_NAME - strlen(to), "%s", is_core ? ".core" : ".dmp");
+}
+
+static enum inq_status fill(struct place *place, enum place_form form, int made, struct inq_error *err)
+{
+	char inside[CABINET_NAME];
+
+	if (!(form & PLACE_CABINET))
+		return inq_frames_compress(place->file, made, 0, err);
+	name_inside(place, inside);
+	return package_write(&place->package, place->file, inside, made, err);
+}
+
 /* Another nameless file in its place, made of it. */
 static enum inq_status transform(struct place *place, enum place_form form, struct inq_error *err)
 {
@@ -115,15 +141,12 @@ static enum inq_status transform(struct place *place, enum place_form form, stru
 	enum inq_status status;
 	int made;
 
-	if (form & PLACE_CABINET)
-		return inq_fail(err, INQ_UNSUPPORTED,
-				"'%s': no CAB can be written in this version", place->path);
-	if (!(form & PLACE_COMPRESSED))
+	if (form == PLACE_PLAIN)
 		return INQ_OK;
 	made = open_nameless(place->directory, place->name, hidden);
 	if (made < 0)
 		return inq_fail_os(err, "'%s'", place->path);
-	status = inq_frames_compress(place->file, made, 0, err);
+	status = fill(place, form, made, err);
 	if (status == INQ_OK) {
 		close(place->file);
 		if (place->hidden[0])
@@ -136,6 +159,23 @@ static enum inq_status transform(struct place *place, enum place_form form, stru
 	if (hidden[0])
 		unlinkat(place->directory, hidden, 0);
 	return inq_prepend(err, status, "'%s'", place->path);
+}
+
+enum inq_status place_add(struct place *place, int fd, const char *path, char ret_name[CABINET_NAME],
+			  struct inq_error *err)
+{
+	struct stat st;
+
+	if (place->open && fstat(place->file, &st) == 0)
+		return package_add(&place->package, fd, path, (uint64_t)st.st_size, ret_name, err);
+	close(fd);
+	return inq_fail(err, INQ_USAGE, "no dump is being written");
+}
+
+enum inq_status place_note(struct place *place, const char *line, struct inq_error *err)
+{
+	return place->open ? package_note(&place->package, line, err)
+			   : inq_fail(err, INQ_USAGE, "no dump is being written");
 }
 
 static int link_as(const struct place *place, const char *name)
@@ -199,5 +239,6 @@ void place_drop(struct place *place)
 		close(place->file);
 	if (place->directory >= 0)
 		close(place->directory);
+	package_done(&place->package);
 	*place = (struct place){.directory = -1, .file = -1};
 }

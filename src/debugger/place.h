@@ -10,6 +10,7 @@
 #ifndef INQ_DEBUGGER_PLACE_H
 #define INQ_DEBUGGER_PLACE_H
 
+#include "debugger/package.h"
 #include "support/error.h"
 
 #include <limits.h>
@@ -22,13 +23,21 @@ struct place {
 	char path[PATH_MAX];       /* as asked for */
 	char name[NAME_MAX + 1];   /* its last part */
 	char hidden[NAME_MAX + 1]; /* of the file meanwhile; "" none */
+	struct package package;    /* what goes into the CAB beside it */
+};
+
+/* Which of the two files of one .dump command. */
+enum place_slot {
+	PLACE_DUMP,
+	PLACE_KERNEL, /* of /mk "file" */
+	PLACE_SLOTS,
 };
 
 /* What is done to the finished file. */
 enum place_form {
 	PLACE_PLAIN = 0,
 	PLACE_COMPRESSED = 1, /* zstd with a seek table */
-	PLACE_CABINET = 2,    /* in a CAB, and the dump itself is not kept */
+	PLACE_CABINET = 2,    /* in a CAB, called there as here but for the ending; the dump itself is not kept */
 };
 
 /**
@@ -40,6 +49,18 @@ enum place_form {
  * folder. INQ_DENIED. INQ_UNSUPPORTED: the name is a folder, or no regular file.
  */
 enum inq_status place_open(const char *path, bool overwrite, struct place *ret, struct inq_error *err);
+
+/**
+ * Put a file beside the dump, where it will be in a CAB: package_add().
+ *
+ * @fd  owned from here on, also on failure
+ *
+ * INQ_USAGE: no dump is being written.
+ */
+enum inq_status place_add(struct place *place, int fd, const char *path, char ret_name[CABINET_NAME],
+			  struct inq_error *err);
+/* package_note() */
+enum inq_status place_note(struct place *place, const char *line, struct inq_error *err);
 
 /* Give it its name and close it. INQ_BAD_DATA: it is no dump. On failure nothing is left behind. INQ_UNSUPPORTED:
  * built without what the form needs. */

@@ -6,7 +6,6 @@
 #include "capture/capture.h"
 #include "capture/core_writer.h"
 #include "privacy/veil.h"
-#include "support/buffer.h"
 #include "target/jit.h"
 #include "target/override.h"
 
@@ -115,20 +114,15 @@ static enum inq_status write_core(struct inq_veil *veil, bool extended, int fd, 
 static enum inq_status write_mini(struct inq_veil *veil, const struct inq_dump_command *command, const char *remark,
 				  uint64_t held_since_ns, int fd, struct inq_dump_result *ret, struct inq_error *err)
 {
-	struct inq_buffer words = {0};
-	struct inq_capture_hooks hooks = {
+	const struct inq_capture_hooks hooks = {
 		.held_since_ns = held_since_ns,
+		.remark = remark,
+		.comment = command->comment[0] ? command->comment : NULL,
 		.strict = command->switches & INQ_SWITCH_STRICT,
 	};
 	struct inq_capture_report report;
-	enum inq_status status;
+	enum inq_status status = inq_capture(veil, &command->letters, fd, &hooks, &report, err);
 
-	inq_buffer_printf(&words, "%s%s%s", command->comment, command->comment[0] && remark ? "\n" : "",
-			  remark ? remark : "");
-	if (words.size)
-		hooks.remark = inq_buffer_text(&words);
-	status = inq_capture(veil, &command->letters, fd, &hooks, &report, err);
-	inq_buffer_done(&words);
 	if (status == INQ_OK)
 		*ret = (struct inq_dump_result){
 			.file_size = report.file_size,
