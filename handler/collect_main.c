@@ -15,6 +15,7 @@
 #include "handler/channel.h"
 #include "handler/collect_args.h"
 #include "handler/debug.h"
+#include "handler/hold.h"
 #include "handler/inherited.h"
 #include "handler/keeper.h"
 #include "handler/minimal.h"
@@ -24,11 +25,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -69,7 +73,7 @@ struct collect {
 	int channel;
 	pid_t worker;
 	uint64_t start_ns;
-	char remark[160];
+	char remark[400];
 	char why[INQ_ERROR_TEXT];
 	uint32_t lost_threads;      /* that a filter changed the frames of */
 };
@@ -85,6 +89,21 @@ static uint64_t now_ns(void)
 static void complain(const char *text)
 {
 	dprintf(STDERR_FILENO, "inquest-collect: %s\n", text);
+}
+
+/* One more thing that the dump's comment is to tell. */
+__attribute__((format(printf, 2, 3))) static void remark(struct collect *collect, const char *format, ...)
+{
+	size_t used = strlen(collect->remark);
+	va_list arguments;
+
+	if (used)
+		used += (size_t)snprintf(collect->remark + used, sizeof(collect->remark) - used, "; ");
+	if (used >= sizeof(collect->remark))
+		return;
+	va_start(arguments, format);
+	vsnprintf(collect->remark + used, sizeof(collect->remark) - used, format, arguments);
+	va_end(arguments);
 }
 
 /* --- who we are ----------------------------------------------------------------------------------- */
@@ -115,7 +134,22 @@ static bool take_letters(struct collect *collect)
 	return true;
 }
 
-/* From here on only the user whose process it is. */
+/* What the program's file brought, by its owner or by capabilities of its own. What the process itself had and handed
+ * down (ambient capabilities) stays: without it the kernel would not let us look at such a process. */
+static bool drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2] = {{0}, {0}};
+
+	if (!getauxval(AT_SECURE))
+		return true;
+	if (syscall(SYS_capset, &header, caps) || syscall(SYS_capget, &header, caps))
+		return false;
+	return !(caps[0].effective | caps[0].permitted | caps[1].effective | caps[1].permitted);
+}
+
+/* From here on only the user whose process it is, and no way back. Root's collector stays root: the worker has yet to
+ * become somebody else. */
 static bool become_user(void)
 {
 	uid_t uid = getuid();
@@ -126,7 +160,10 @@ static bool become_user(void)
 	/* A change of ids is undone by nobody; it also resets what fs/exec.c decided, so once more. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return false;
-	return uid == 0 || (setresuid(0, 0, 0) && setresgid(0, 0, 0)) || gid == 0;
+	if (uid == 0)
+		return true;
+	return drop_capabilities() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && setresuid(0, 0, 0) &&
+	       (gid == 0 || setresgid(0, 0, 0));
 }
 
 /* Root, and in a user namespace that knows the worker's id: root of one of a user's own making has nobody else to
@@ -304,6 +341,7 @@ static bool stop(struct collect *collect)
 	int task = openat(collect->identity.proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct inq_error err;
 	enum inq_status status;
+	uint32_t tracer = 0;
 
 	status = task < 0 ? inq_fail_os(&err, "process %u: its threads", collect->identity.pid)
 			  : inq_stop_threads(collect->identity.pid, task, collect->waiting.tid, STOP_MS,
@@ -331,13 +369,14 @@ static bool stop(struct collect *collect)
 		};
 		if (strchr(collect->letters, 'y'))
 			take_xstate(thread, &collect->registers[i]);
-		if (thread->tracer && !collect->remark[0])
-			snprintf(collect->remark, sizeof(collect->remark),
-				 "process %u traces this one: its threads were not stopped", thread->tracer);
+		if (thread->tracer && !tracer)
+			tracer = thread->tracer;
 	}
-	if (collect->stopped.not_stopped && !collect->remark[0])
-		snprintf(collect->remark, sizeof(collect->remark), "%zu threads could not be stopped in time",
-			 collect->stopped.not_stopped);
+	if (tracer)
+		remark(collect, "process %u traces this one: its threads were not stopped", tracer);
+	if (collect->stopped.not_stopped)
+		remark(collect, "%zu threads could not be stopped in time", collect->stopped.not_stopped);
+	INQ_HOLD(stopped);
 	return true;
 }
 
@@ -392,8 +431,7 @@ static void make_snapshot(struct collect *collect)
 
 	if (child && adopt_snapshot(collect, child))
 		return;
-	snprintf(collect->remark, sizeof(collect->remark), "%.150s",
-		 child ? "snapshot: the copy is not this process's child" : err.text);
+	remark(collect, "%.150s", child ? "snapshot: the copy is not this process's child" : err.text);
 }
 
 static void end_snapshot(struct collect *collect)
@@ -493,6 +531,7 @@ static bool begin(struct collect *collect)
 		return false;
 	}
 	take_facts(collect);
+	INQ_HOLD(opened);
 	return true;
 }
 
@@ -502,8 +541,12 @@ static bool gather(struct collect *collect)
 	uint64_t hold = collect->start_ns + collect->config.hold_deadline * SECOND;
 
 	/* Stopped first: then the ids that are looked at stay what they are. */
-	if (!stop(collect) || !is_users_own(collect) || !open_file(collect))
+	if (!stop(collect) || !is_users_own(collect))
 		return false;
+	INQ_HOLD(decided);
+	if (!open_file(collect))
+		return false;
+	INQ_HOLD(created);
 	if (collect->want_snapshot || (!collect->snapshot_said && is_large(collect)))
 		make_snapshot(collect);
 	if (!start_worker(collect)) {
@@ -525,6 +568,7 @@ static bool finish(struct collect *collect)
 
 	name_dump(collect, &name);
 	inq_waiting_dismiss(&collect->waiting, 0);
+	INQ_HOLD(dismissed);
 	/* At once: a traced thread that dies is not gone, for its process's parent, before its tracer lets go. */
 	inq_stop_resume(&collect->stopped);
 	/* A copy's memory has all been read, or goes on being read while the dump is written. */
@@ -534,7 +578,13 @@ static bool finish(struct collect *collect)
 		snprintf(collect->why, sizeof(collect->why), "the worker ended early");
 		return false;
 	}
-	return hear(collect, INQ_WORKER_DONE, end) && publish(collect, &name);
+	if (!hear(collect, INQ_WORKER_DONE, end))
+		return false;
+	INQ_HOLD(written);
+	if (!publish(collect, &name))
+		return false;
+	INQ_HOLD(published);
+	return true;
 }
 
 static int run(struct collect *collect)
@@ -579,6 +629,27 @@ static const char help[] =
 	"      --dump=LETTERS   as in INQUEST: m, mrR, ma,snapshot\n"
 	"      --directory=DIR  the user's own, instead of the spool\n";
 
+/* -1, or the status to end with. What is said to the caller holds words of the caller's and goes where the caller
+ * wants it: as the caller. */
+static int take_arguments(struct collect *collect, int argc, char *argv[])
+{
+	struct inq_error err;
+	enum inq_status status = inq_collect_args_parse(argc, argv, &collect->args, &err);
+
+	if (!status && !collect->args.help && !collect->args.version) {
+		if (take_letters(collect))
+			return -1;
+		status = inq_fail(&err, INQ_USAGE, "--dump: too long");
+	}
+	if (!become_user())
+		return 1;
+	if (!status)
+		dprintf(STDOUT_FILENO, "%s", collect->args.help ? help : "inquest-collect " PACKAGE_VERSION "\n");
+	else
+		complain(err.text);
+	return status ? 2 : 0;
+}
+
 int main(int argc, char *argv[])
 {
 	struct collect collect = {
@@ -594,38 +665,37 @@ int main(int argc, char *argv[])
 		.start_ns = now_ns(),
 	};
 	struct inq_error err;
+	bool privileged = geteuid() == 0;
+	int status;
 
 	if (inq_inherited_stdio())
 		return 1;
-	if (inq_collect_args_parse(argc, argv, &collect.args, &err)) {
-		complain(err.text);
-		return 2;
-	}
-	if (collect.args.help || collect.args.version) {
-		const char *text = collect.args.help ? help : "inquest-collect " PACKAGE_VERSION "\n";
-
-		return write(STDOUT_FILENO, text, strlen(text)) < 0;
-	}
-	if (!take_letters(&collect)) {
-		complain("--dump: too long");
-		return 2;
-	}
+	inq_hold_init();
+	INQ_HOLD(start);
+	status = take_arguments(&collect, argc, argv);
+	if (status >= 0)
+		return status;
+	INQ_HOLD(arguments);
 	inq_inherited_close(collect.args.event);
 	inq_inherited_reset(collect.want_debugger);
 	inq_identity_of_parent(&collect.identity);
+	INQ_HOLD(identity);
 	inq_config_load(INQ_CONFIG_FILE, &collect.config, NULL);
 	collect.is_root = may_become((uint32_t)collect.config.worker_uid);
 	/* Not for root of a user namespace, to whom no spool belongs. */
-	if (geteuid() == 0 && (getuid() != 0 || collect.is_root) && !collect.args.directory &&
-	    inq_keeper_start(&collect.config, &collect.keeper, NULL))
-		collect.keeper.channel = -1;
+	if (privileged && (getuid() != 0 || collect.is_root) && !collect.args.directory &&
+	    inq_keeper_start(&collect.config, &collect.keeper, &err))
+		remark(&collect, "%s", err.text);
 	if (!become_user()) {
 		complain("privileges could not be given up");
 		return 1;
 	}
+	if (!privileged)
+		remark(&collect, "taken without privilege, as user %u may", getuid());
 	/* The spool is everybody's and has limits; a folder of the user's own is as large as its file system. */
 	if (collect.keeper.channel < 0)
 		collect.config.max_dump = UINT64_MAX;
 	alarm((unsigned)(collect.config.hold_deadline + collect.config.write_deadline) + 30);
+	INQ_HOLD(user);
 	return run(&collect);
 }

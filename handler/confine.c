@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "handler/confine.h"
+#include "handler/inherited.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -29,20 +30,6 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* close_range(2) is in Linux 5.9 and later; before, one by one up to the limit. */
-static int close_between(unsigned first, unsigned last)
-{
-	if (first > last || !syscall(SYS_close_range, first, last, 0))
-		return 0;
-	if (errno != ENOSYS)
-		return -1;
-	if (last > 65536)
-		last = 65536;
-	for (unsigned fd = first; fd <= last; fd++)
-		close((int)fd);
-	return 0;
-}
-
 static int close_others(const struct inq_confinement *confinement)
 {
 	int keep[INQ_CONFINE_MAX_KEEP];
@@ -54,11 +41,11 @@ static int close_others(const struct inq_confinement *confinement)
 	for (size_t i = 0; i < confinement->keep_count; i++) {
 		if (keep[i] < 0 || (unsigned)keep[i] < next)
 			continue;
-		if (keep[i] && close_between(next, (unsigned)keep[i] - 1))
+		if (keep[i] && inq_inherited_close_range(next, (unsigned)keep[i] - 1))
 			return -1;
 		next = (unsigned)keep[i] + 1;
 	}
-	return close_between(next, ~0u);
+	return inq_inherited_close_range(next, ~0u);
 }
 
 /* Needs CAP_SETPCAP, hence first. Ends with EINVAL past the last capability that the kernel knows. */

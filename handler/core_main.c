@@ -13,6 +13,7 @@
 #include "handler/authority.h"
 #include "handler/core_args.h"
 #include "handler/hold.h"
+#include "handler/inherited.h"
 #include "handler/log.h"
 #include "handler/minimal.h"
 #include "handler/stand_back.h"
@@ -27,16 +28,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
 	CORE_PIPE = STDIN_FILENO,
+	PIDFD = 3,                   /* what the kernel gave us for %F */
 	EXPECTED_BASE = 128 << 10,   /* bytes reserved for a dump... */
 	EXPECTED_THREAD = 8 << 10,   /* ...and for each of its threads */
 	URGENT = -10,                /* niceness while the process is held... */
@@ -68,35 +68,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
-
-/* --- the process itself --------------------------------------------------------------------------- */
-
-/* The kernel leaves 1 and 2 closed; the next files must not become standard output. */
-static int fix_stdio(void)
-{
-	for (int fd = 0; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			return -1;
-	}
-	return 0;
-}
-
-/* The kernel starts us with default signals, an empty environment and a mask of 022. A limit of 1 is its own mark
- * that a process is never dumped through a pipe, and one that is not dumpable is never dumped at all: a crash in
- * here starts no second helper. */
-static void fix_process(void)
-{
-	const struct rlimit never = {1, 1};
-
-	umask(077);
-	clearenv();
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
-	setrlimit(RLIMIT_CORE, &never);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (chdir("/"))
-		_exit(1);
 }
 
 /* --- the child ------------------------------------------------------------------------------------ */
@@ -382,12 +353,13 @@ int main(int argc, char *argv[])
 	const char *remark = NULL;
 	int status;
 
-	if (fix_stdio())
+	if (inq_inherited_stdio())
 		return 1;
 	status = misused(argc);
 	if (status)
 		return status;
-	fix_process();
+	inq_inherited_close(PIDFD);
+	inq_inherited_reset(false);
 	setpriority(PRIO_PROCESS, 0, URGENT);
 	inq_hold_init();
 	INQ_HOLD(start);

@@ -29,8 +29,9 @@ void inq_hold_init(void)
 	if (directory < 0)
 		return;
 	if (!fstat(directory, &st) && !st.st_uid && (st.st_mode & 07777) == 0700) {
+		/* Not faccessat(): it asks for the real user, who may be whoever started a set-user-ID program. */
 		for (int i = 0; i < INQ_HOLD_COUNT; i++)
-			wanted |= (unsigned)!faccessat(directory, names[i], F_OK, 0) << i;
+			wanted |= (unsigned)!fstatat(directory, names[i], &st, AT_SYMLINK_NOFOLLOW) << i;
 	}
 	close(directory);
 }

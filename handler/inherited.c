@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "handler/inherited.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,14 +15,16 @@
 
 enum { CLOSE_MAX = 1 << 20 };
 
-/* All descriptors from first to last, inclusive. */
-static void close_from(unsigned first, unsigned last)
+int inq_inherited_close_range(unsigned first, unsigned last)
 {
 	if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
-		return;
+		return 0;
+	if (errno != ENOSYS)
+		return -1;
 	/* Linux before 5.9 */
 	for (unsigned fd = first; fd <= last && fd < CLOSE_MAX; fd++)
 		close((int)fd);
+	return 0;
 }
 
 int inq_inherited_stdio(void)
@@ -38,10 +41,10 @@ void inq_inherited_close(int keep)
 	unsigned next = 3;
 
 	if (keep > 2) {
-		close_from(next, (unsigned)keep - 1);
+		inq_inherited_close_range(next, (unsigned)keep - 1);
 		next = (unsigned)keep + 1;
 	}
-	close_from(next, ~0u);
+	inq_inherited_close_range(next, ~0u);
 }
 
 /* As high as we may: with privilege without limit, else up to the hard one. */
@@ -72,6 +75,16 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The usual share of the processor and of the disk: what holds a place in the spool must not starve there. */
+static void reset_priorities(void)
+{
+	const struct sched_param usual = {0};
+
+	sched_setscheduler(0, SCHED_OTHER, &usual);
+	setpriority(PRIO_PROCESS, 0, 0);
+	syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, 0);
+}
+
 static void reset_timers(void)
 {
 	static const struct itimerval never;
@@ -86,7 +99,6 @@ void inq_inherited_reset(bool keep_session)
 {
 	/* Of exactly 1 byte: the kernel never pipes such a core, so that a crash in here starts no second helper. */
 	const struct rlimit never = {1, 1};
-	const struct sched_param usual = {0};
 
 	/* Signals first: a timer of the caller's may fire at once. */
 	reset_timers();
@@ -96,8 +108,7 @@ void inq_inherited_reset(bool keep_session)
 	raise_limits();
 	setrlimit(RLIMIT_CORE, &never);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	sched_setscheduler(0, SCHED_OTHER, &usual);
-	setpriority(PRIO_PROCESS, 0, 0);
+	reset_priorities();
 	if (!keep_session)
 		setsid();
 	if (chdir("/"))

@@ -4,10 +4,15 @@
 #include "handler/keeper.h"
 
 #include "handler/channel.h"
+#include "handler/hold.h"
+#include "handler/inherited.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +20,10 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { GRACE_MS = 5000 }; /* behind the collector's own deadlines */
 
 enum word { OPEN = 1, PUBLISH };
 
@@ -40,9 +48,34 @@ struct kept {
 	enum inq_status room; /* whether there is room for the file, and why not */
 	struct inq_error room_error;
 	int channel;
+	int place;            /* among the dumps of this user that are being written; -1: none */
+	int collector;        /* pidfd of who asks */
+	uint64_t deadline_ms; /* CLOCK_MONOTONIC */
 };
 
-static const unsigned wanted_capabilities = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER;
+/* KILL for the collector alone, at the deadline. */
+static const unsigned wanted_capabilities = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_KILL;
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Nothing of the user's stays: no terminal whose keys are signals, no descriptor (somebody may wait for a pipe to be
+ * closed). */
+static int leave_the_user(const struct kept *kept)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		return -1;
+	inq_inherited_close(kept->channel);
+	return 0;
+}
 
 /* All ids root's, so that the user cannot signal us; then only what the spool needs. */
 static int become_keeper(void)
@@ -54,7 +87,20 @@ static int become_keeper(void)
 
 	if (setgroups(0, NULL) || setresgid(0, 0, 0) || setresuid(0, 0, 0))
 		return -1;
-	return (int)syscall(SYS_capset, &header, caps) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -1 : 0;
+	if (syscall(SYS_capset, &header, caps) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* which a change of ids has undone */
+}
+
+/* The collector is a process of the user's, who may have stopped or frozen it and what writes for it. No space is
+ * held by that for longer: the file is emptied, and they are ended (the worker dies with the collector). */
+static _Noreturn void give_up(struct kept *kept)
+{
+	if (kept->file.fd >= 0 && ftruncate(kept->file.fd, 0))
+		errno = 0; /* the last thing that could be done about it */
+	syscall(SYS_pidfd_send_signal, kept->collector, SIGKILL, NULL, 0);
+	inq_spool_abandon(&kept->file);
+	_exit(1);
 }
 
 static void answer(struct kept *kept, enum inq_status status, const struct inq_error *err, const char *name, int fd)
@@ -81,6 +127,9 @@ static void do_open(struct kept *kept, const struct request *request)
 		status = inq_spool_open(kept->config->spool, &kept->spool, &err);
 	if (!status)
 		status = inq_spool_create(&kept->spool, &kept->account, &kept->file, &err);
+	if (!status && kept->place < 0)
+		status = inq_spool_enter(&kept->file, &kept->place, &err);
+	INQ_HOLD(kept);
 	answer(kept, status, &err, NULL, status ? -1 : kept->file.fd);
 	/* Room is made while the others work: nobody who dies waits for it. */
 	if (!status)
@@ -103,17 +152,37 @@ static void do_publish(struct kept *kept, struct request *request)
 	else if (kept->room)
 		status = inq_fail(&err, kept->room, "%s", kept->room_error.text);
 	else
+		status = inq_spool_settle(&kept->file, kept->config, &err);
+	if (!status)
 		status = inq_spool_publish(&kept->file, &kept->account, &request->name, name, &err);
+	INQ_HOLD(named);
 	answer(kept, status, &err, name, -1);
 	if (!status)
 		inq_spool_refill(&kept->spool);
+}
+
+/* True when there is a request, or nobody to make one. */
+static bool is_asked(const struct kept *kept)
+{
+	struct pollfd wait = {.fd = kept->channel, .events = POLLIN};
+	uint64_t now;
+
+	while ((now = now_ms()) < kept->deadline_ms) {
+		if (poll(&wait, 1, (int)(kept->deadline_ms - now)) > 0)
+			return true;
+	}
+	return false;
 }
 
 static _Noreturn void serve(struct kept *kept)
 {
 	struct request request;
 
-	while (inq_channel_receive(kept->channel, &request, sizeof(request), NULL) == 0) {
+	for (;;) {
+		if (!is_asked(kept))
+			give_up(kept);
+		if (inq_channel_receive(kept->channel, &request, sizeof(request), NULL))
+			break;
 		if (request.word == OPEN)
 			do_open(kept, &request);
 		else if (request.word == PUBLISH)
@@ -132,9 +201,11 @@ enum inq_status inq_keeper_start(const struct inq_config *config, struct inq_kee
 		.account = {.uid = getuid(), .gid = getgid()},
 		.spool.fd = -1,
 		.file = {.fd = -1, .directory = -1},
+		.place = -1,
+		.deadline_ms = now_ms() + (config->hold_deadline + config->write_deadline) * 1000 + GRACE_MS,
 	};
+	pid_t pid, collector = getpid();
 	int channel[2];
-	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
 		return inq_fail_os(err, "keeper: socket");
@@ -142,8 +213,12 @@ enum inq_status inq_keeper_start(const struct inq_config *config, struct inq_kee
 	if (!pid) {
 		close(channel[0]);
 		kept.channel = channel[1];
-		if (become_keeper())
+		if (leave_the_user(&kept) || become_keeper())
 			_exit(1);
+		kept.collector = (int)syscall(SYS_pidfd_open, collector, 0);
+		if (getppid() != collector)
+			_exit(1);
+		INQ_HOLD(keeper);
 		serve(&kept);
 	}
 	close(channel[1]);

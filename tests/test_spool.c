@@ -318,6 +318,68 @@ Test(spool, refuses_what_no_eviction_makes_room_for)
 	cr_assert_eq(entries_of("1234"), 1, "a refusal removes nothing");
 }
 
+/* A dump that became larger than was reserved for it, as most do. */
+static enum inq_status store_grown(int64_t time, size_t size, struct inq_error *err)
+{
+	const struct inq_spool_name wanted = {.program = "grown", .pid = 42, .time = time};
+	char name[INQ_SPOOL_NAME], *bytes = calloc(1, size);
+	struct inq_spool_file file;
+	enum inq_status status;
+
+	cr_assert_eq(inq_spool_create(&spool, &user, &file, err), INQ_OK);
+	cr_assert_eq(inq_spool_reserve(&file, &config, 10, err), INQ_OK);
+	cr_assert_eq(write(file.fd, bytes, size), (ssize_t)size);
+	status = inq_spool_settle(&file, &config, err);
+	if (!status)
+		status = inq_spool_publish(&file, &user, &wanted, name, err);
+	inq_spool_abandon(&file);
+	free(bytes);
+	return status;
+}
+
+Test(spool, counts_what_a_dump_grew_to_before_it_gets_a_name)
+{
+	struct inq_error err = {0};
+
+	NEEDS_ROOT();
+	config.max_bytes = 100 << 10;
+	config.max_dump = 60 << 10;
+	for (int i = 0; i < 10; i++) {
+		cr_assert_eq(store_grown(1000 + i, 40 << 10, &err), INQ_OK, "%s", err.text);
+		cr_assert_leq(entries_of("1234"), 2, "more than the user's share");
+	}
+	cr_assert_eq(store_grown(2000, 70 << 10, &err), INQ_LIMIT);
+	cr_assert_str_eq(err.text, "spool: the dump has 71680 bytes, at most 61440");
+	cr_assert_eq(entries_of("1234"), 2, "a refusal removes nothing");
+}
+
+Test(spool, has_so_many_places_for_each_user_and_no_more)
+{
+	const struct inq_spool_account victim = {.uid = 4321, .gid = 4321};
+	struct inq_spool_file file, other;
+	int places[INQ_SPOOL_PLACES], one_more = -1;
+	struct inq_error err = {0};
+
+	NEEDS_ROOT();
+	cr_assert_eq(inq_spool_create(&spool, &user, &file, NULL), INQ_OK);
+	cr_assert_eq(inq_spool_create(&spool, &victim, &other, NULL), INQ_OK);
+	for (int i = 0; i < INQ_SPOOL_PLACES; i++)
+		cr_assert_eq(inq_spool_enter(&file, &places[i], &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_spool_enter(&file, &one_more, &err), INQ_LIMIT);
+	cr_assert_str_eq(err.text, "spool: 32 dumps of this user are being written already");
+	cr_assert_eq(one_more, -1);
+	cr_assert_eq(inq_spool_enter(&other, &one_more, &err), INQ_OK, "another user is kept out");
+	close(one_more);
+	close(places[7]);
+	cr_assert_eq(inq_spool_enter(&file, &places[7], &err), INQ_OK, "a place that was left is not free");
+	cr_assert_eq(stat_of("1234", ".places").st_mode & 07777, 0600);
+	cr_assert_eq(stat_of("1234", ".places").st_uid, 0);
+	for (int i = 0; i < INQ_SPOOL_PLACES; i++)
+		close(places[i]);
+	inq_spool_abandon(&file);
+	inq_spool_abandon(&other);
+}
+
 Test(spool, removes_only_names_that_it_wrote)
 {
 	char file[256], name[INQ_SPOOL_NAME];

@@ -13,6 +13,7 @@
 enum { INQ_SPOOL_DIRECTORY = 24 }; /* bytes of an account's directory name, NUL included */
 
 #define INQ_SPOOL_RESERVE_NAME ".reserve"
+#define INQ_SPOOL_PLACES_NAME ".places"
 #define INQ_SPOOL_TEMPORARY ".new-" /* and 32 hexadecimal digits */
 
 /* Open an absolute path level by level, none of them a link, each root's and writable by root alone. A viewer

@@ -229,13 +229,15 @@ static bool leaves_free(int directory, const struct inq_config *config, uint64_t
 	return !__builtin_add_overflow(keep, expected, &wanted) && available >= wanted;
 }
 
-static bool fits(int directory, const struct usage *usage, const struct inq_config *config, uint64_t expected)
+static bool fits(int directory, const struct usage *usage, const struct inq_config *config, uint64_t written,
+		 uint64_t expected)
 {
 	return usage->count < config->max_count && expected <= config->max_bytes &&
-	       usage->bytes <= config->max_bytes - expected && leaves_free(directory, config, 0, expected);
+	       usage->bytes <= config->max_bytes - expected && leaves_free(directory, config, written, expected);
 }
 
-static enum inq_status make_room(int directory, const struct inq_config *config, uint64_t expected,
+/* Of the `expected` bytes `written` ones are on the disk already. */
+static enum inq_status make_room(int directory, const struct inq_config *config, uint64_t written, uint64_t expected,
 				 struct inq_error *err)
 {
 	if (!config->max_count || expected > config->max_dump || expected > config->max_bytes)
@@ -247,9 +249,9 @@ static enum inq_status make_room(int directory, const struct inq_config *config,
 
 		scan(directory, &usage);
 		/* Where all of them would not be enough, none is removed. */
-		if (!leaves_free(directory, config, usage.bytes, expected))
+		if (!leaves_free(directory, config, usage.bytes + written, expected))
 			break;
-		for (i = 0; !fits(directory, &usage, config, expected) && i < usage.oldest_count; i++) {
+		for (i = 0; !fits(directory, &usage, config, written, expected) && i < usage.oldest_count; i++) {
 			char name[INQ_SPOOL_NAME];
 
 			inq_spool_name_format(&usage.oldest[i], name);
@@ -257,7 +259,7 @@ static enum inq_status make_room(int directory, const struct inq_config *config,
 			usage.count--;
 			usage.bytes -= usage.oldest_bytes[i];
 		}
-		if (fits(directory, &usage, config, expected))
+		if (fits(directory, &usage, config, written, expected))
 			return INQ_OK;
 		if (!i)
 			break;
@@ -315,7 +317,7 @@ enum inq_status inq_spool_create(const struct inq_spool *spool, const struct inq
 enum inq_status inq_spool_reserve(const struct inq_spool_file *file, const struct inq_config *config,
 				  uint64_t expected, struct inq_error *err)
 {
-	enum inq_status status = make_room(file->directory, config, expected, err);
+	enum inq_status status = make_room(file->directory, config, 0, expected, err);
 
 	if (status != INQ_OK)
 		return status;
@@ -324,6 +326,21 @@ enum inq_status inq_spool_reserve(const struct inq_spool_file *file, const struc
 	    errno != ENOSYS)
 		return inq_fail_os(err, "spool: could not reserve %llu bytes", (unsigned long long)expected);
 	return INQ_OK;
+}
+
+enum inq_status inq_spool_settle(const struct inq_spool_file *file, const struct inq_config *config,
+				 struct inq_error *err)
+{
+	uint64_t written;
+	struct stat st;
+
+	if (fstat(file->fd, &st))
+		return inq_fail_os(err, "spool: could not look at the dump");
+	if ((uint64_t)st.st_size > config->max_dump)
+		return inq_fail(err, INQ_LIMIT, "spool: the dump has %llu bytes, at most %llu",
+				(unsigned long long)st.st_size, (unsigned long long)config->max_dump);
+	written = (uint64_t)st.st_blocks * 512;
+	return make_room(file->directory, config, written, written, err);
 }
 
 void inq_spool_abandon(struct inq_spool_file *file)

@@ -6,6 +6,7 @@
  *     dumps/1000/            root 0750 + ACL    user 1000 may list and enter it, and write nothing
  *     dumps/1000/python3.4711.20261121T123543Z.dmp    1000 0600
  *     dumps/1000-root/       root 0700          what user 1000 set off, but only root may read
+ *     dumps/1000/.places     root 0600          locks: how many dumps of this user are being written
  *     dumps/.reserve         root 0600          space for a last word when the disk is full
  *
  * A directory is an account: limits count within it and eviction stays in it, so that no user's crashes push
@@ -39,6 +40,7 @@ enum {
 	INQ_SPOOL_NAME = 96,       /* bytes of a name, NUL included */
 	INQ_SPOOL_RESERVE = 16384, /* bytes of the reserve file, and so of a last word */
 	INQ_SPOOL_SCAN = 1 << 20,  /* entries of one directory that are looked at */
+	INQ_SPOOL_PLACES = 32,     /* dumps of one account that inquest-collect writes at a time */
 };
 
 /* --- names ------------------------------------------------------------------------------------- */
@@ -110,6 +112,25 @@ enum inq_status inq_spool_create(const struct inq_spool *spool, const struct inq
  */
 enum inq_status inq_spool_reserve(const struct inq_spool_file *file, const struct inq_config *config,
 				  uint64_t expected, struct inq_error *err);
+
+/**
+ * Once it is written: keep to the account's limits with this dump among them. Its oldest dumps are removed first.
+ *
+ * INQ_LIMIT: the file is over max_dump, or the account cannot hold it even so. INQ_OS. The file stays the caller's to
+ * abandon.
+ */
+enum inq_status inq_spool_settle(const struct inq_spool_file *file, const struct inq_config *config,
+				 struct inq_error *err);
+
+/**
+ * Take one of the account's INQ_SPOOL_PLACES, so that what is not counted yet, since it has no name, is bounded as well.
+ *
+ * @ret_fd  the place, until it is closed or its process ends; the caller's to close
+ *
+ * The locks are on a file that only root may open, and each account has its own: whoever fills all places keeps nobody
+ * out but himself. INQ_LIMIT: all are taken. INQ_OS.
+ */
+enum inq_status inq_spool_enter(const struct inq_spool_file *file, int *ret_fd, struct inq_error *err);
 
 /**
  * Sync the file, give it to its owner, and then its name. The serial is chosen so that the name is new.

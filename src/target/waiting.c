@@ -3,9 +3,18 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SLICE_US = 100 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 /* Writing to a descriptor that the crashed program chose: only if the kernel says that it is an event. */
 static bool is_event(int fd)
@@ -73,13 +82,14 @@ bool inq_waiting_dismiss(struct inq_waiting *waiting, int status)
 
 pid_t inq_waiting_snapshot(struct inq_waiting *waiting, unsigned deadline_ms, struct inq_error *err)
 {
+	uint64_t end = now_ms() + deadline_ms;
 	int32_t child = 0;
 
 	if (!waiting->is_stub || !say(waiting, INQ_COMMAND_SNAPSHOT)) {
 		inq_fail(err, INQ_UNSUPPORTED, "snapshot: this record is not the stub's");
 		return 0;
 	}
-	for (unsigned waited = 0; waited < deadline_ms * 1000; waited += SLICE_US) {
+	while (now_ms() < end) {
 		if (!peek(waiting, offsetof(struct inq_record, snapshot), &child, sizeof(child)))
 			break;
 		if (child > 0)

@@ -14,7 +14,8 @@ import kernel
 from trial import Failure, Skip, expect
 
 HOOKS = "/run/inquest-test"
-NAMES = ("inq-victim", "inq-mallory")
+# Runs that share a machine have users of their own: $TRIALS_USERS is put in the place of `inq`.
+NAMES = tuple(os.environ.get("TRIALS_USERS", "inq") + name for name in ("-victim", "-mallory"))
 
 
 class Users:
