@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,25 @@ bool inq_identity_still(const struct inq_identity *identity)
 	if (identity->pidfd >= 0)
 		return pidfd_pid(identity->pidfd) == (long)identity->pid;
 	return start_time(identity->proc, "stat") != 0;
+}
+
+void inq_identity_program(const struct inq_identity *identity, char to[INQ_SPOOL_PROGRAM + 1])
+{
+	static const char memory[] = "/memfd:", gone[] = " (deleted)";
+	const size_t gone_size = sizeof(gone) - 1;
+	char path[PATH_MAX];
+	ssize_t size = identity->files < 0 ? -1 : readlinkat(identity->files, "exe", path, sizeof(path) - 1);
+	const char *name;
+
+	path[size > 0 ? size : 0] = '\0';
+	if (size > (ssize_t)gone_size && strcmp(path + size - gone_size, gone) == 0)
+		path[size - (ssize_t)gone_size] = '\0';
+	name = strrchr(path, '/');
+	name = name ? name + 1 : path;
+	/* A file without a place is called what the program liked as well. */
+	if (strncmp(path, memory, sizeof(memory) - 1) == 0)
+		name = "memfd";
+	inq_spool_program(name, strlen(name), to);
 }
 
 /* --- who owns it ---------------------------------------------------------------------------------- */

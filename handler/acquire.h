@@ -19,6 +19,7 @@
 
 #include "handler/authority.h"
 #include "handler/core_args.h"
+#include "spool/spool.h"
 #include "target/gather.h"
 
 #include <stdbool.h>
@@ -41,6 +42,10 @@ void inq_identity_of_parent(struct inq_identity *ret);
 
 /* Is it still that process, and has it not been reaped? */
 bool inq_identity_still(const struct inq_identity *identity);
+
+/* What to call the dump: the name of the file that ran. Not comm, which a program makes of what it likes and which
+ * may be a secret; names lie on the disk too. */
+void inq_identity_program(const struct inq_identity *identity, char to[INQ_SPOOL_PROGRAM + 1]);
 
 /* Fill in what /proc says of who owns the process: threads, ids_equal, auxv, secure, same_userns. Compares with
  * facts->uid and gid. Takes about 5 us for a thread, 15 us where status must be read (before Linux 6.13). */

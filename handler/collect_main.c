@@ -280,16 +280,8 @@ static bool open_file(struct collect *collect)
 
 static void name_dump(const struct collect *collect, struct inq_spool_name *ret)
 {
-	char comm[16];
-	int fd = openat(collect->identity.files, "comm", O_RDONLY | O_CLOEXEC);
-	ssize_t size = fd < 0 ? -1 : read(fd, comm, sizeof(comm));
-
-	if (fd >= 0)
-		close(fd);
-	if (size > 0 && comm[size - 1] == '\n')
-		size--;
 	*ret = (struct inq_spool_name){.pid = collect->identity.pid, .time = (int64_t)collect->facts.time};
-	inq_spool_program(comm, size > 0 ? (size_t)size : 0, ret->program);
+	inq_identity_program(&collect->identity, ret->program);
 }
 
 /* Synced, then named; never over a file that is there. */

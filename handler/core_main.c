@@ -177,24 +177,13 @@ static void decide(struct core *core, struct inq_authority_facts *facts)
 	INQ_HOLD(decided);
 }
 
-/* The name comes from the kernel's comm of the main thread; a process that could not be shown has none. */
 static void name_dump(const struct core *core, struct inq_spool_name *ret)
 {
-	char comm[16];
-	ssize_t size = -1;
-	int fd = core->identity.proc < 0 ? -1 : openat(core->identity.proc, "comm", O_RDONLY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		size = read(fd, comm, sizeof(comm));
-		close(fd);
-	}
-	if (size > 0 && comm[size - 1] == '\n')
-		size--;
 	*ret = (struct inq_spool_name){
 		.pid = (uint32_t)core->args.pid,
 		.time = core->args.time ? (int64_t)core->args.time : (int64_t)time(NULL),
 	};
-	inq_spool_program(comm, size > 0 ? (size_t)size : 0, ret->program);
+	inq_identity_program(&core->identity, ret->program);
 }
 
 /* --- writing -------------------------------------------------------------------------------------- */
