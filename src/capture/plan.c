@@ -260,11 +260,18 @@ static unsigned red_zone_of(const struct inq_context *context)
 }
 
 /* Does a thread stand on another stack than the one that ends in its control block? Threads that crash together do,
- * while they wait in a handler for the first; so does the main thread, whose stack is the kernel's. */
-static bool is_elsewhere(const struct inq_planner *planner, uint64_t sp, uint64_t tls)
+ * while they wait in a handler for the first; so does the main thread, whose stack is the kernel's: of it another
+ * stack may even be one mapping with its control block. */
+static bool is_elsewhere(const struct inq_planner *planner, const struct inq_thread *thread, uint64_t sp)
 {
-	return tls && sp && inq_region_at(planner->regions, planner->region_count, sp) !=
-				inq_region_at(planner->regions, planner->region_count, tls);
+	const struct inq_region *region = inq_plan_region(planner, sp);
+	const struct inq_process *process;
+
+	if (!thread->tls || !sp)
+		return false;
+	return region != inq_plan_region(planner, thread->tls) ||
+	       (inq_target_process(planner->target, &process, NULL) == INQ_OK && process->pid == thread->tid &&
+		region && !(region->flags & INQ_REGION_STACK));
 }
 
 static void source_threads(struct inq_planner *planner)
@@ -285,7 +292,7 @@ static void source_threads(struct inq_planner *planner)
 		want_stack(planner, sp, tls, red_zone_of(&context),
 			   &planner->plan->stacks[i]);
 		want_code_of(planner, inq_context_pc(&context), sp);
-		if (!search && looked < INQ_PLAN_SIGNAL_THREADS && is_elsewhere(planner, sp, tls)) {
+		if (!search && looked < INQ_PLAN_SIGNAL_THREADS && is_elsewhere(planner, &planner->threads[i], sp)) {
 			looked++;
 			search = true;
 		}
