@@ -26,7 +26,7 @@ static enum inq_status module_for_unwinder(void *user, uint64_t address,
 	return INQ_OK;
 }
 
-/* Regions know best; a small dump may have none of them, then the image's segments do. */
+/* Regions know best; a small dump describes few of them, then the image's segments do. */
 static bool is_code(void *user, uint64_t address)
 {
 	struct inq_session *session = user;
@@ -34,12 +34,10 @@ static bool is_code(void *user, uint64_t address)
 	struct module_slot *slot;
 	size_t count;
 	const struct inq_region *regions = inq_session_regions(session, &count);
+	const struct inq_region *region = inq_region_at(regions, count, address);
 
-	if (count) {
-		const struct inq_region *region = inq_region_at(regions, count, address);
-
-		return region && (region->protection & INQ_PROT_EXEC);
-	}
+	if (region)
+		return !(region->flags & INQ_REGION_FREE) && region->protection & INQ_PROT_EXEC;
 	slot = session_slot_at(session, address, &module);
 	if (!slot)
 		return false;

@@ -50,7 +50,8 @@ enum {
 	INQ_VEIL_NEAR_NULL = 65536, /* addresses this near to 0 (or to 2^64) are no secret */
 };
 
-/* The fault address where it would tell a secret. Never a valid one, and not null. */
+/* The fault address where it would tell a secret, and a return address that points at no code. Never a
+ * valid one, and not null. */
 #define INQ_VEIL_WITHHELD UINT64_MAX
 
 /**

@@ -19,6 +19,7 @@ struct kept_word {
 /* A frame as it must be found again. */
 struct proof {
 	uint64_t pc, cfa, sp;
+	bool withheld; /* its pc was no code, and is not shown */
 };
 
 /* One context that was walked: a thread's, or (the last) the exception's. */

@@ -9,13 +9,17 @@
 
 enum { COMPARED = 64 << 10 }; /* bytes of a file's stacks that are compared at once */
 
+static bool is_same(const struct proof *before, const struct inq_frame *after)
+{
+	return before->sp == after->sp && (before->withheld ? after->pc != 0 : before->pc == after->pc);
+}
+
 static size_t same_frames(const struct walked *walked, const struct inq_frames *frames)
 {
 	size_t same = 0;
 
 	while (same < walked->frame_count && same < frames->count &&
-	       walked->frames[same].pc == frames->frames[same].pc &&
-	       walked->frames[same].sp == frames->frames[same].sp)
+	       is_same(&walked->frames[same], &frames->frames[same]))
 		same++;
 	return same;
 }

@@ -82,16 +82,15 @@ static enum inq_status module_at(void *user, uint64_t address, struct inq_unwind
 	return INQ_OK;
 }
 
-/* Mappings know; without a list of them, modules are all there is. */
+/* Mappings know; where none is told (a small dump describes few of them), modules are all there is. */
 bool veil_is_code(const struct inq_veil *veil, uint64_t address)
 {
-	const struct inq_region *region;
+	const struct inq_region *region =
+		inq_region_at(veil->regions, veil->region_count, address);
 	const struct inq_module *module;
 
-	if (veil->region_count) {
-		region = veil_region(veil, address);
-		return region && region->protection & INQ_PROT_EXEC;
-	}
+	if (region)
+		return !(region->flags & INQ_REGION_FREE) && region->protection & INQ_PROT_EXEC;
 	module = inq_module_at(veil->modules, veil->module_count, address);
 	if (!module || !veil->slots)
 		return false;
@@ -105,7 +104,7 @@ static bool is_code(void *user, uint64_t address)
 	struct inq_veil *veil = user;
 	struct inq_unwind_module module;
 
-	if (!veil->region_count)
+	if (!inq_region_at(veil->regions, veil->region_count, address))
 		module_at(user, address, &module); /* opens its image */
 	return veil_is_code(veil, address);
 }
@@ -237,7 +236,8 @@ static bool points_into_code(const struct inq_veil *veil, const struct inq_conte
 }
 
 /* Return addresses that point into code; of a signal frame the interrupted instruction pointer,
- * which is kept wherever it points, as a context's is. */
+ * which is kept wherever it points, as a context's is. One that was written over says only that it
+ * was: a zero would tell unwinders that the stack ends there. */
 static void keep_return_addresses(struct trace *trace, const struct inq_context *context,
 				  const struct inq_frames *frames)
 {
@@ -252,6 +252,8 @@ static void keep_return_addresses(struct trace *trace, const struct inq_context 
 			continue;
 		if (frame->signal || points_into_code(trace->veil, context, value))
 			keep_word(trace, frame->return_slot, size, value);
+		else if (value)
+			keep_word(trace, frame->return_slot, size, INQ_VEIL_WITHHELD);
 	}
 }
 
@@ -283,16 +285,25 @@ static uint64_t keep_registers(const struct trace *trace, const struct inq_conte
 	return kept;
 }
 
-static enum inq_status keep_proof(struct walked *walked, const struct inq_frames *frames, struct inq_error *err)
+static enum inq_status keep_proof(struct trace *trace, const struct inq_context *context,
+				  struct walked *walked, const struct inq_frames *frames, struct inq_error *err)
 {
 	walked->frames = calloc(frames->count, sizeof(*walked->frames));
 	if (!walked->frames)
 		return inq_fail(err, INQ_NO_MEMORY, "veil: out of memory");
 	walked->frame_count = frames->count;
 	walked->stop = frames->stop;
-	for (size_t i = 0; i < frames->count; i++)
-		walked->frames[i] = (struct proof){frames->frames[i].pc, frames->frames[i].cfa,
-						   frames->frames[i].sp};
+	for (size_t i = 0; i < frames->count; i++) {
+		const struct inq_frame *frame = &frames->frames[i];
+
+		walked->frames[i] = (struct proof){
+			.pc = frame->pc,
+			.cfa = frame->cfa,
+			.sp = frame->sp,
+			.withheld = i && !frames->frames[i - 1].signal &&
+				    !points_into_code(trace->veil, context, frame->pc),
+		};
+	}
 	return INQ_OK;
 }
 
@@ -349,7 +360,7 @@ static enum inq_status walk(struct inq_veil *veil, struct trace *trace, const st
 	walked->kept_registers = keep_registers(trace, context);
 	keep_stacks(trace);
 	note_loss(veil, walked, &frames);
-	status = keep_proof(walked, &frames, err);
+	status = keep_proof(trace, context, walked, &frames, err);
 	inq_frames_done(&frames);
 	return status;
 }
