@@ -1,66 +1,192 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of secretful's secrets are in a file: any four bytes in a row, as they are, as UTF-16, or reversed.
+"""Which of secretful's secrets are in a file, and whether that is more than chance.
 
-usage: canaries.py FILE LIST. Prints where the survivors were planted; exit status 1 if there are any.
+usage (in the build folder): canaries.py FILE LIST [CONTROL...]. Prints the survivors; exit status 1 if there are any.
+
+Four bytes in a row betray a secret, in any form that canaryscan knows. Files are full of bytes, so four of them are
+there by chance once in a while; six are not (a window of six in a dump of 300 KB: 1 in 50,000 runs). Six or more in
+a row, a word that looks like an address, and a secret at the very address where it was planted are survivors, each of
+them. What is shorter is counted, beside how often decoys of the same kinds were found in the same files: if both come
+by chance alone, one in nine of all finds is a secret's (canaryscan has eight lists of decoys). `Tally.p()` says how
+likely it is then that so many of them are, by the binomial distribution.
 """
 import collections
+import math
+import os
+import struct
+import subprocess
 import sys
 
-WINDOW = 4
+SCANNER = "tests/trials/canaryscan"    # in the build folder; run sets it
+DECOYS = 8
+SURE = 6              # bytes in a row that are there by no chance
+Secret = collections.namedtuple("Secret", "kind bytes address where")
+Find = collections.namedtuple("Find", "where length place form bytes")
+
+THREADS, MEMORY, EXCEPTION, MEMORY64 = 3, 5, 6, 9
+AMD64_CONTEXT = 1232
+AMD64_GENERAL = {"rax": 0x78, "rcx": 0x80, "rdx": 0x88, "rbx": 0x90, "rbp": 0xa0, "rsi": 0xa8, "rdi": 0xb0,
+                 **{"r%d" % n: 0xb8 + 8 * (n - 8) for n in range(8, 16)}}
+# ContextFlags, cs, ss, flags, rsp, rip: what else may be there are the general registers, if frames need them.
+AMD64_SHOWN = ((0x30, 4), (0x38, 2), (0x42, 2), (0x44, 4), (0x98, 8), (0xf8, 8))
 
 
-class Canaries:
-    def __init__(self, path):
-        self.all = []
-        with open(path, encoding="ascii") as f:
-            for line in f:
-                where, kind, data = line.rsplit(" ", 2)
-                self.all.append((where, kind, bytes.fromhex(data)))
+def read_list(path):
+    secrets = []
+    with open(path, encoding="ascii") as f:
+        for line in f:
+            if not line.startswith("#"):
+                kind, data, address, where = line.rstrip("\n").split(" ", 3)
+                secrets.append(Secret(kind, bytes.fromhex(data), int(address, 16), where))
+    return secrets
 
-    def survivors(self, data, windows=True):
-        """[(where, the bytes found, place)] of those that are in the bytes."""
-        found = []
-        index = collections.defaultdict(set)
-        for number, (_where, kind, secret) in enumerate(self.all):
-            if kind == "word" or not windows:
-                place = data.find(secret)
-                if place >= 0:
-                    found.append((self.all[number][0], secret, place))
+
+class Tally:
+    """Short finds of many files: how many secrets, how many decoys."""
+
+    def __init__(self):
+        self.files = self.secrets = self.decoys = self.windows = self.bytes = 0
+
+    def add(self, other):
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def p(self):
+        """How likely so many or more of the secrets are by chance; 1: as likely as can be."""
+        total, share = self.secrets + self.decoys, 1 / (DECOYS + 1)
+        return sum(math.comb(total, k) * share ** k * (1 - share) ** (total - k)
+                   for k in range(self.secrets, total + 1)) if self.secrets else 1.0
+
+    def __str__(self):
+        return ("%d files, %.1f MB, %.2e windows of 4 bytes in each: %d short finds, %.1f by chance (p %.2g)"
+                % (self.files, self.bytes / 1e6, self.windows / max(self.files, 1), self.secrets,
+                   self.decoys / DECOYS, self.p()))
+
+
+def scan(path, list_path, controls=(), tally=None):
+    """[Find] of those that are no chance; the others are counted in the tally."""
+    done = subprocess.run([SCANNER, list_path, path, *controls], capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise RuntimeError("canaryscan: " + done.stderr)
+    secrets, found, here = read_list(list_path), [], Tally()
+    here.files, here.bytes = 1, os.path.getsize(path)
+    with open(path, "rb") as f:
+        for line in done.stdout.splitlines():
+            words = line.split(" ", 4)
+            if words[0] == "windows":
+                here.windows = int(words[1])
+                here.decoys = sum(map(int, line.split()[6:]))
                 continue
-            for form in (secret, secret[::-1]):
-                for at in range(len(form) - WINDOW + 1):
-                    index[form[at:at + WINDOW]].add(number)
-            wide = secret.decode("latin-1").encode("utf-16-le")
-            for at in range(0, len(wide) - 2 * WINDOW + 1, 2):
-                place = data.find(wide[at:at + 2 * WINDOW])
-                if place >= 0:
-                    found.append((self.all[number][0], wide[at:at + 2 * WINDOW], place))
-        seen = set()
-        for at in range(len(data) - WINDOW + 1):
-            for number in index.get(data[at:at + WINDOW], ()):
-                if number not in seen:
-                    seen.add(number)
-                    found.append((self.all[number][0], data[at:at + WINDOW], at))
-        return found
+            number, length, place = map(int, words[1:4])
+            if length < SURE:
+                here.secrets += 1
+                continue
+            f.seek(place)
+            found.append(Find(secrets[number].where, length, place, words[4], f.read(length)))
+    if tally is not None:
+        tally.add(here)
+    return found
 
-    def windows(self):
-        return sum(2 * max(0, len(secret) - WINDOW + 1) for _where, kind, secret in self.all if kind == "bytes")
 
-    def by_chance(self, size):
-        """How many survivors a file of random bytes of that size would have; dumps are far from random."""
-        return self.windows() * size / 256 ** WINDOW
+# --- dumps, by their own words -----------------------------------------------------------------------------------
+
+
+class Dump:
+    """Just enough of a minidump to ask what is at an address, and what is in a context."""
+
+    def __init__(self, path):
+        with open(path, "rb") as f:
+            self.data = f.read()
+        count, rva = struct.unpack_from("<II", self.data, 8)
+        self.streams = {}
+        for i in range(count):
+            kind, size, at = struct.unpack_from("<III", self.data, rva + 12 * i)
+            self.streams[kind] = (at, size)
+        self.memory = sorted(self.listed() + self.listed64())
+
+    def listed(self):
+        if MEMORY not in self.streams:
+            return []
+        at = self.streams[MEMORY][0]
+        count, = struct.unpack_from("<I", self.data, at)
+        return [struct.unpack_from("<QII", self.data, at + 4 + 16 * i) for i in range(count)]
+
+    def listed64(self):
+        if MEMORY64 not in self.streams:
+            return []
+        at, ranges = self.streams[MEMORY64][0], []
+        count, rva = struct.unpack_from("<QQ", self.data, at)
+        for i in range(count):
+            base, size = struct.unpack_from("<QQ", self.data, at + 16 + 16 * i)
+            ranges.append((base, size, rva))
+            rva += size
+        return ranges
+
+    def read(self, address, size):
+        for base, length, rva in self.memory:
+            if base <= address and address + size <= base + length:
+                return self.data[rva + address - base:rva + address - base + size]
+        return None
+
+    def contexts(self):
+        """[bytes] of all threads and of the exception."""
+        found = []
+        if THREADS in self.streams:
+            at = self.streams[THREADS][0]
+            count, = struct.unpack_from("<I", self.data, at)
+            found = [struct.unpack_from("<II", self.data, at + 4 + 48 * i + 40) for i in range(count)]
+        if EXCEPTION in self.streams:
+            found.append(struct.unpack_from("<II", self.data, self.streams[EXCEPTION][0] + 160))
+        return [self.data[rva:rva + size] for size, rva in found]
+
+
+def in_place(dump, list_path):
+    """Secrets that are at the address where they were planted, however short they are."""
+    return [Find(s.where, len(s.bytes), s.address, "in its place", s.bytes) for s in read_list(list_path)
+            if s.address and any(s.bytes) and dump.read(s.address, len(s.bytes)) == s.bytes]
+
+
+def in_registers(dump):
+    """What a filtered context must not have: vectors, and general registers that point at no stack."""
+    found = []
+    for context in dump.contexts():
+        rest = bytearray(context)
+        if len(rest) != AMD64_CONTEXT:
+            continue
+        for place, size in AMD64_SHOWN:
+            rest[place:place + size] = bytes(size)
+        for name, place in AMD64_GENERAL.items():
+            value, = struct.unpack_from("<Q", rest, place)
+            rest[place:place + 8] = bytes(8)
+            if value and dump.read(value & ~7, 8) is None:
+                found.append(Find("register " + name, 8, place, "a value", struct.pack("<Q", value)))
+        if any(rest):
+            place = next(i for i, byte in enumerate(rest) if byte)
+            found.append(Find("context", 1, place, "not zero", bytes(rest[place:place + 16])))
+    return found
+
+
+def survivors(path, list_path, controls=(), tally=None):
+    """All of it, of a filtered dump."""
+    dump = Dump(path)
+    return scan(path, list_path, controls, tally) + in_place(dump, list_path) + in_registers(dump)
+
+
+def describe(finds, most=4):
+    return ", ".join("%s: %s %s at 0x%x" % (f.where, f.form, f.bytes.hex(), f.place) for f in finds[:most])
 
 
 def main():
-    canaries = Canaries(sys.argv[2])
+    tally = Tally()
+    found = scan(sys.argv[1], sys.argv[2], sys.argv[3:], tally)
     with open(sys.argv[1], "rb") as f:
-        data = f.read()
-    found = canaries.survivors(data)
-    for where, secret, place in found:
-        print("%-24s %s at 0x%x" % (where, secret.hex(), place))
-    print("%d of %d secrets; %.4f by chance" % (len({(w, s) for w, s, _p in found}), len(canaries.all),
-                                               canaries.by_chance(len(data))))
+        if f.read(4) == b"MDMP":
+            found += in_place(Dump(sys.argv[1]), sys.argv[2])
+    for find in found:
+        print("%-32s %s at 0x%x: %s" % (find.where, find.form, find.place, find.bytes.hex()))
+    print("%d of %d secrets survive; %s" % (len({f.where + f.bytes.hex() for f in found}),
+                                            len(read_list(sys.argv[2])), tally))
     return 1 if found else 0
 
 
