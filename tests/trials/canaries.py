@@ -18,16 +18,14 @@ import struct
 import subprocess
 import sys
 
+import minidump
+
 SCANNER = "tests/trials/canaryscan"    # in the build folder; run sets it
 DECOYS = 8
 SURE = 6              # bytes in a row that are there by no chance
 Secret = collections.namedtuple("Secret", "kind bytes address where")
 Find = collections.namedtuple("Find", "where length place form bytes")
 
-THREADS, MEMORY, EXCEPTION, MEMORY64 = 3, 5, 6, 9
-AMD64_CONTEXT = 1232
-AMD64_GENERAL = {"rax": 0x78, "rcx": 0x80, "rdx": 0x88, "rbx": 0x90, "rbp": 0xa0, "rsi": 0xa8, "rdi": 0xb0,
-                 **{"r%d" % n: 0xb8 + 8 * (n - 8) for n in range(8, 16)}}
 # ContextFlags, cs, ss, flags, rsp, rip: what else may be there are the general registers, if frames need them.
 AMD64_SHOWN = ((0x30, 4), (0x38, 2), (0x42, 2), (0x44, 4), (0x98, 8), (0xf8, 8))
 
@@ -89,56 +87,22 @@ def scan(path, list_path, controls=(), tally=None):
     return found
 
 
-# --- dumps, by their own words -----------------------------------------------------------------------------------
-
-
-class Dump:
-    """Just enough of a minidump to ask what is at an address, and what is in a context."""
-
+class Dump(minidump.Dump):
     def __init__(self, path):
-        with open(path, "rb") as f:
-            self.data = f.read()
-        count, rva = struct.unpack_from("<II", self.data, 8)
-        self.streams = {}
-        for i in range(count):
-            kind, size, at = struct.unpack_from("<III", self.data, rva + 12 * i)
-            self.streams[kind] = (at, size)
-        self.memory = sorted(self.listed() + self.listed64())
+        super().__init__(path)
+        self._memory = super().memory()
 
-    def listed(self):
-        if MEMORY not in self.streams:
-            return []
-        at = self.streams[MEMORY][0]
-        count, = struct.unpack_from("<I", self.data, at)
-        return [struct.unpack_from("<QII", self.data, at + 4 + 16 * i) for i in range(count)]
-
-    def listed64(self):
-        if MEMORY64 not in self.streams:
-            return []
-        at, ranges = self.streams[MEMORY64][0], []
-        count, rva = struct.unpack_from("<QQ", self.data, at)
-        for i in range(count):
-            base, size = struct.unpack_from("<QQ", self.data, at + 16 + 16 * i)
-            ranges.append((base, size, rva))
-            rva += size
-        return ranges
-
-    def read(self, address, size):
-        for base, length, rva in self.memory:
-            if base <= address and address + size <= base + length:
-                return self.data[rva + address - base:rva + address - base + size]
-        return None
+    def memory(self):
+        return self._memory
 
     def contexts(self):
-        """[bytes] of all threads and of the exception."""
-        found = []
-        if THREADS in self.streams:
-            at = self.streams[THREADS][0]
-            count, = struct.unpack_from("<I", self.data, at)
-            found = [struct.unpack_from("<II", self.data, at + 4 + 48 * i + 40) for i in range(count)]
-        if EXCEPTION in self.streams:
-            found.append(struct.unpack_from("<II", self.data, self.streams[EXCEPTION][0] + 160))
-        return [self.data[rva:rva + size] for size, rva in found]
+        """Bytes, of all threads and of the exception."""
+        found = [thread.context for thread in self.threads()]
+        exception = self.stream(minidump.EXCEPTION)
+        if exception:
+            size, rva = struct.unpack_from("<II", exception, 160)
+            found.append(self.at(rva, size))
+        return found
 
 
 def in_place(dump, list_path):
@@ -152,13 +116,13 @@ def in_registers(dump):
     found = []
     for context in dump.contexts():
         rest = bytearray(context)
-        if len(rest) != AMD64_CONTEXT:
+        if len(rest) != minidump.CONTEXT_SIZE:
             continue
         for place, size in AMD64_SHOWN:
             rest[place:place + size] = bytes(size)
-        for name, place in AMD64_GENERAL.items():
-            value, = struct.unpack_from("<Q", rest, place)
-            rest[place:place + 8] = bytes(8)
+        for name, (place, form) in minidump.REGISTERS.items():
+            value, = struct.unpack_from(form, rest, place)
+            rest[place:place + struct.calcsize(form)] = bytes(struct.calcsize(form))
             if value and dump.read(value & ~7, 8) is None:
                 found.append(Find("register " + name, 8, place, "a value", struct.pack("<Q", value)))
         if any(rest):
