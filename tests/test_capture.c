@@ -412,6 +412,37 @@ Test(capture, tells_whoever_opens_the_dump_how_long_the_process_was_held)
 	inq_target_free(dump);
 }
 
+static void compresses_the_same(void)
+{
+	struct inq_capture_hooks hooks = {.compress = true};
+	int packed = memfd_create("packed", MFD_CLOEXEC);
+	struct inq_file *unpacked;
+	uint8_t *bytes;
+
+	capture(NULL);
+	cr_assert_eq(inq_capture(veil, &options, packed, &hooks, &report, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_file_open_fd(packed, "packed", &unpacked, &err), INQ_OK, "%s", err.text);
+	cr_assert(inq_file_is_compressed(unpacked));
+	cr_assert_eq(inq_file_size(unpacked), file.size);
+	cr_assert_eq(report.file_size, file.size);
+	bytes = malloc(file.size);
+	cr_assert_eq(inq_file_read_all(unpacked, 0, bytes, file.size, &err), INQ_OK, "%s", err.text);
+	cr_expect_eq(memcmp(bytes, file.data, file.size), 0);
+	free(bytes);
+	inq_file_close(unpacked);
+}
+
+Test(capture, compresses_what_else_it_would_write)
+{
+	compresses_the_same();
+}
+
+Test(capture, compresses_what_else_it_would_write_while_it_reads)
+{
+	large_stacks(6);
+	compresses_the_same();
+}
+
 Test(capture, lets_the_process_go_when_the_disk_is_full)
 {
 	struct witness witness = {0};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
+#include "capture/bulk.h"
 #include "capture/run.h"
 #include "privacy/veil.h"
-#include "support/behind.h"
 
 #include <elf.h>
 #include <stdarg.h>
@@ -152,28 +152,42 @@ static enum inq_status hand_checked(struct inq_sink *sink, uint64_t offset, size
 	return status == INQ_OK ? run->sink->hand(run->sink, offset, size, chunk, err) : status;
 }
 
-/* What is read while it is written, is written by a thread of its own. */
+static enum inq_status reserve_through(struct inq_sink *sink, uint64_t offset, size_t size, struct inq_error *err)
+{
+	struct inq_run *run = sink->context;
+
+	return run->sink->reserve(run->sink, offset, size, err);
+}
+
+static enum inq_status set_size_through(struct inq_sink *sink, uint64_t size, struct inq_error *err)
+{
+	struct inq_run *run = sink->context;
+
+	return run->sink->set_size(run->sink, size, err);
+}
+
+/* What is read while it is written, is written by a thread of its own; what is compressed, by several. */
 static enum inq_status write_through(struct inq_run *run, int fd, struct inq_error *err)
 {
 	struct inq_sink checked = {.write = write_checked, .context = run, .sparse = true};
-	struct inq_behind *behind = NULL;
+	struct inq_bulk bulk = {0};
 	struct inq_sink plain;
-	enum inq_status status = INQ_OK;
+	enum inq_status status;
 
-	if (run->arena || !run->plan.bytes) {
+	if ((run->arena || !run->plan.bytes) && !run->hooks->compress) {
 		run->sink = inq_sink_fd(&plain, fd);
 		return inq_writer_write(run->writer, &checked, err);
 	}
-	if (run->hooks->behind)
-		inq_behind_use(run->hooks->behind, fd);
-	else
-		status = inq_behind_new(fd, true, &behind, err);
-	if (status != INQ_OK)
-		return status;
-	run->sink = inq_behind_sink(behind ? behind : run->hooks->behind);
-	checked.hand = hand_checked;
-	status = inq_writer_write(run->writer, &checked, err);
-	inq_behind_free(behind);
+	status = inq_bulk_open(&bulk, fd, run->hooks->compress, run->hooks->behind, &run->sink, err);
+	if (status == INQ_OK) {
+		checked.hand = hand_checked;
+		checked.reserve = run->sink->reserve ? reserve_through : NULL;
+		checked.set_size = set_size_through;
+		status = inq_writer_write(run->writer, &checked, err);
+	}
+	if (status == INQ_OK)
+		status = inq_bulk_finish(&bulk, err);
+	inq_bulk_done(&bulk);
 	return status;
 }
 

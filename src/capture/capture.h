@@ -41,6 +41,8 @@ struct inq_capture_hooks {
 	const char *comment;    /* the user's, of /c (UTF-8), or NULL: first in CommentStreamW, and alone in A */
 	struct inq_behind *behind; /* what is read while it is written goes through it; NULL: one is made for it, which
 				      starts a thread */
+	bool compress;          /* zstd frames with a seek table, by several threads; not confined by a filter that
+				   knows no threads */
 	bool strict;            /* a filtered dump whose frames are not those of before is a failure */
 };
 

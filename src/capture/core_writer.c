@@ -4,8 +4,8 @@
 #include "capture/core_writer.h"
 
 #include "privacy/veil.h"
-#include "support/behind.h"
 #include "support/buffer.h"
+#include "support/sink.h"
 #include "target/target.h"
 
 #include <elf.h>
@@ -27,7 +27,6 @@ enum {
 struct writer {
 	struct inq_target *target;
 	struct inq_sink *sink;
-	int fd;
 	bool extended;
 	struct inq_buffer notes;
 	struct inq_buffer headers; /* Elf64_Phdr[], PT_NOTE first */
@@ -360,38 +359,57 @@ static enum inq_status copy_segment(struct writer *writer, const Elf64_Phdr *seg
 	return status;
 }
 
-static enum inq_status write_front(struct writer *writer, struct inq_error *err)
+/* The bytes that make it a core, which come last. */
+static Elf64_Ehdr signature_of(const struct writer *writer)
 {
 	size_t count = writer->headers.size / sizeof(Elf64_Phdr);
 	bool many = count >= PN_XNUM;
-	const Elf64_Shdr counter = {.sh_info = (uint32_t)count};
-	const Elf64_Ehdr header = {
+
+	return (Elf64_Ehdr){
 		.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
 		.e_type = ET_CORE,
 		.e_machine = EM_X86_64,
 		.e_version = EV_CURRENT,
-		.e_phoff = sizeof(header),
-		.e_shoff = many ? sizeof(header) + writer->headers.size : 0,
-		.e_ehsize = sizeof(header),
+		.e_phoff = sizeof(Elf64_Ehdr),
+		.e_shoff = many ? sizeof(Elf64_Ehdr) + writer->headers.size : 0,
+		.e_ehsize = sizeof(Elf64_Ehdr),
 		.e_phentsize = sizeof(Elf64_Phdr),
 		.e_phnum = many ? PN_XNUM : (uint16_t)count,
 		.e_shentsize = many ? sizeof(Elf64_Shdr) : 0,
 		.e_shnum = many,
 	};
-	const Elf64_Phdr *headers = (const void *)writer->headers.data;
-	enum inq_status status = put(writer, writer->notes.data, writer->notes.size, headers[0].p_offset, err);
+}
 
+/* All before memory, in the order of the file; a place for the signature. */
+static enum inq_status write_front(struct writer *writer, const Elf64_Ehdr *signature, struct inq_error *err)
+{
+	const Elf64_Phdr *headers = (const void *)writer->headers.data;
+	const Elf64_Shdr counter = {.sh_info = (uint32_t)(writer->headers.size / sizeof(*headers))};
+	enum inq_status status = INQ_OK;
+
+	if (writer->sink->reserve)
+		status = writer->sink->reserve(writer->sink, 0, sizeof(*signature), err);
 	if (status == INQ_OK)
-		status = put(writer, writer->headers.data, writer->headers.size, sizeof(header), err);
-	if (status == INQ_OK && many)
-		status = put(writer, &counter, sizeof(counter), header.e_shoff, err);
-	/* The signature is the very last. */
-	return status == INQ_OK ? put(writer, &header, sizeof(header), 0, err) : status;
+		status = put(writer, writer->headers.data, writer->headers.size, signature->e_phoff, err);
+	if (status == INQ_OK && signature->e_shoff)
+		status = put(writer, &counter, sizeof(counter), signature->e_shoff, err);
+	return status == INQ_OK ? put(writer, writer->notes.data, writer->notes.size, headers[0].p_offset, err)
+				: status;
+}
+
+static enum inq_status write_memory(struct writer *writer, struct inq_error *err)
+{
+	const Elf64_Phdr *headers = (const void *)writer->headers.data;
+	enum inq_status status = writer->sink->hand(writer->sink, 0, 0, &writer->chunk, err);
+
+	for (size_t i = 1; status == INQ_OK && i < writer->headers.size / sizeof(*headers); i++)
+		status = copy_segment(writer, &headers[i], err);
+	return status == INQ_OK ? writer->sink->set_size(writer->sink, writer->report.file_size, err) : status;
 }
 
 static enum inq_status write_core(struct writer *writer, struct inq_error *err)
 {
-	const Elf64_Phdr *headers;
+	Elf64_Ehdr signature;
 	enum inq_status status = make_notes(writer, err);
 
 	if (status == INQ_OK)
@@ -399,33 +417,25 @@ static enum inq_status write_core(struct writer *writer, struct inq_error *err)
 	if (status != INQ_OK)
 		return status;
 	writer->report.file_size = place(writer);
-	headers = (const void *)writer->headers.data;
-	if (ftruncate(writer->fd, (off_t)writer->report.file_size) < 0)
-		return inq_fail_os(err, "core");
-	status = writer->sink->hand(writer->sink, 0, 0, &writer->chunk, err);
-	for (size_t i = 1; status == INQ_OK && i < writer->headers.size / sizeof(*headers); i++)
-		status = copy_segment(writer, &headers[i], err);
-	return status == INQ_OK ? write_front(writer, err) : status;
+	signature = signature_of(writer);
+	status = write_front(writer, &signature, err);
+	if (status == INQ_OK)
+		status = write_memory(writer, err);
+	return status == INQ_OK ? put(writer, &signature, sizeof(signature), 0, err) : status;
 }
 
-enum inq_status inq_core_write(struct inq_veil *veil, bool extended, int fd, struct inq_core_report *ret,
+enum inq_status inq_core_write(struct inq_veil *veil, bool extended, struct inq_sink *sink, struct inq_core_report *ret,
 			       struct inq_error *err)
 {
 	const struct inq_veil_policy *policy = inq_veil_policy(veil);
-	struct writer writer = {.target = inq_veil_target(veil), .fd = fd, .extended = extended};
-	struct inq_behind *behind;
+	struct writer writer = {.target = inq_veil_target(veil), .sink = sink, .extended = extended};
 	enum inq_status status;
 
 	if (policy->stack != INQ_VEIL_STACK_WHOLE || policy->names != INQ_VEIL_NAMES_FULL)
 		return inq_fail(err, INQ_UNSUPPORTED, "a core holds all memory and all names: nothing can be filtered");
-	status = inq_behind_new(fd, true, &behind, err);
-	if (status != INQ_OK)
-		return status;
-	writer.sink = inq_behind_sink(behind);
 	status = write_core(&writer, err);
 	if (status == INQ_OK && ret)
 		*ret = writer.report;
-	inq_behind_free(behind);
 	inq_buffer_done(&writer.notes);
 	inq_buffer_done(&writer.headers);
 	return status;

@@ -96,12 +96,19 @@ enum inq_status place_open(const char *path, bool overwrite, struct place *ret, 
 
 /* --- the finished file ------------------------------------------------------------------------------------- */
 
-static bool is_dump(int fd)
+/* A compressed one begins with a frame that holds its first bytes as they are. */
+static bool is_dump(int fd, enum place_form form)
 {
-	unsigned char head[18];
+	static const unsigned char zstd[] = {0x28, 0xb5, 0x2f, 0xfd};
+	unsigned char bytes[INQ_FRAMES_HEAD + 18], *head = bytes;
 
-	if (pread(fd, head, sizeof(head), 0) != sizeof(head))
+	if (pread(fd, bytes, sizeof(bytes), 0) != sizeof(bytes))
 		return false;
+	if (form & PLACE_COMPRESSED) {
+		if (memcmp(bytes, zstd, sizeof(zstd)) != 0)
+			return false;
+		head += INQ_FRAMES_HEAD;
+	}
 	/* e_type of a core, in the byte order that the file says it has */
 	if (memcmp(head, ELFMAG, SELFMAG) == 0)
 		return head[head[EI_DATA] == ELFDATA2MSB ? 17 : 16] == ET_CORE;
@@ -124,29 +131,18 @@ static void name_inside(const struct place *place, char to[CABINET_NAME])
 	snprintf(to + strlen(to), CABINET_NAME - strlen(to), "%s", is_core ? ".core" : ".dmp");
 }
 
-static enum inq_status fill(struct place *place, enum place_form form, int made, struct inq_error *err)
+/* Another nameless file in its place, with it inside. */
+static enum inq_status package(struct place *place, struct inq_error *err)
 {
-	char inside[CABINET_NAME];
-
-	if (!(form & PLACE_CABINET))
-		return inq_frames_compress(place->file, made, 0, err);
-	name_inside(place, inside);
-	return package_write(&place->package, place->file, inside, made, err);
-}
-
-/* Another nameless file in its place, made of it. */
-static enum inq_status transform(struct place *place, enum place_form form, struct inq_error *err)
-{
-	char hidden[NAME_MAX + 1];
+	char hidden[NAME_MAX + 1], inside[CABINET_NAME];
 	enum inq_status status;
 	int made;
 
-	if (form == PLACE_PLAIN)
-		return INQ_OK;
 	made = open_nameless(place->directory, place->name, hidden);
 	if (made < 0)
 		return inq_fail_os(err, "'%s'", place->path);
-	status = fill(place, form, made, err);
+	name_inside(place, inside);
+	status = package_write(&place->package, place->file, inside, made, err);
 	if (status == INQ_OK) {
 		close(place->file);
 		if (place->hidden[0])
@@ -219,10 +215,10 @@ enum inq_status place_publish(struct place *place, enum place_form form, struct 
 
 	if (!place->open)
 		return inq_fail(err, INQ_USAGE, "no dump is being written");
-	if (!is_dump(place->file))
+	if (!is_dump(place->file, form))
 		status = inq_fail(err, INQ_BAD_DATA, "'%s': what was written is no dump", place->path);
-	if (status == INQ_OK)
-		status = transform(place, form, err);
+	if (status == INQ_OK && form & PLACE_CABINET)
+		status = package(place, err);
 	if (status == INQ_OK)
 		status = give_name(place, err);
 	place_drop(place);

@@ -33,10 +33,10 @@ enum place_slot {
 	PLACE_SLOTS,
 };
 
-/* What is done to the finished file. */
+/* What the finished file is, or what is done to it. */
 enum place_form {
 	PLACE_PLAIN = 0,
-	PLACE_COMPRESSED = 1, /* zstd with a seek table */
+	PLACE_COMPRESSED = 1, /* it was written as zstd with a seek table */
 	PLACE_CABINET = 2,    /* in a CAB, called there as here but for the ending; the dump itself is not kept */
 };
 

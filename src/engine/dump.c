@@ -3,6 +3,7 @@
 
 #include "engine/dump.h"
 
+#include "capture/bulk.h"
 #include "capture/capture.h"
 #include "capture/core_writer.h"
 #include "privacy/veil.h"
@@ -94,12 +95,19 @@ static enum inq_status override(struct inq_session *session, const struct inq_du
 	return inq_target_override(inq_session_target(session), &what, ret_made, err);
 }
 
-static enum inq_status write_core(struct inq_veil *veil, bool extended, int fd, struct inq_dump_result *ret,
-				  struct inq_error *err)
+static enum inq_status write_core(struct inq_veil *veil, const struct inq_dump_command *command, int fd,
+				  struct inq_dump_result *ret, struct inq_error *err)
 {
 	struct inq_core_report report;
-	enum inq_status status = inq_core_write(veil, extended, fd, &report, err);
+	struct inq_bulk bulk = {0};
+	struct inq_sink *sink = NULL;
+	enum inq_status status = inq_bulk_open(&bulk, fd, command->switches & INQ_SWITCH_COMPRESS, NULL, &sink, err);
 
+	if (status == INQ_OK)
+		status = inq_core_write(veil, command->switches & INQ_SWITCH_FULL_EXTENDED, sink, &report, err);
+	if (status == INQ_OK)
+		status = inq_bulk_finish(&bulk, err);
+	inq_bulk_done(&bulk);
 	if (status == INQ_OK)
 		*ret = (struct inq_dump_result){
 			.file_size = report.file_size,
@@ -118,6 +126,7 @@ static enum inq_status write_mini(struct inq_veil *veil, const struct inq_dump_c
 		.held_since_ns = held_since_ns,
 		.remark = remark,
 		.comment = command->comment[0] ? command->comment : NULL,
+		.compress = command->switches & INQ_SWITCH_COMPRESS,
 		.strict = command->switches & INQ_SWITCH_STRICT,
 	};
 	struct inq_capture_report report;
@@ -165,7 +174,7 @@ enum inq_status inq_session_write_dump(struct inq_session *session, const struct
 		const struct inq_veil_images images = {find_image, session};
 
 		inq_veil_set_images(veil, &images);
-		status = full ? write_core(veil, command->switches & INQ_SWITCH_FULL_EXTENDED, fd, ret, err)
+		status = full ? write_core(veil, command, fd, ret, err)
 			      : write_mini(veil, command, remark, held_since_ns, fd, ret, err);
 		inq_veil_free(veil);
 	}

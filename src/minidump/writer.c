@@ -62,7 +62,7 @@ struct inq_writer {
 	uint8_t *chunk;
 	size_t filled;
 	uint64_t at; /* where chunk[0] goes */
-	uint64_t end; /* of what was written so far */
+	uint64_t end; /* of what was written so far, not handed over */
 	inq_extent_source extents;
 };
 
@@ -543,7 +543,7 @@ enum inq_status inq_writer_plan(struct inq_writer *writer, uint64_t *ret_size,
 
 /* --- write --------------------------------------------------------------------------- */
 
-/* The caller's way: what a sparse sink needs not be told is left out. */
+/* What a sparse sink needs not be told is left out. */
 static enum inq_status write_chunk(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
@@ -565,23 +565,14 @@ static enum inq_status write_chunk(struct inq_writer *writer, struct inq_sink *s
 	return status;
 }
 
-/* The sink's way, which may leave zeroes out too: sure of the file's end is who sees its last bytes. */
-static enum inq_status hand_chunk(struct inq_writer *writer, struct inq_sink *sink, struct inq_error *err)
-{
-	size_t size = writer->filled, tail = size < PAGE ? size : PAGE;
-
-	if (!inq_sink_is_zero(writer->chunk + size - tail, tail))
-		writer->end = writer->at + size;
-	return sink->hand(sink, writer->at, size, &writer->chunk, err);
-}
-
 static enum inq_status flush(struct inq_writer *writer, struct inq_sink *sink,
 			     struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
 
 	if (writer->filled)
-		status = sink->hand ? hand_chunk(writer, sink, err) : write_chunk(writer, sink, err);
+		status = sink->hand ? sink->hand(sink, writer->at, writer->filled, &writer->chunk, err)
+				    : write_chunk(writer, sink, err);
 	writer->at += writer->filled;
 	writer->filled = 0;
 	return status;
@@ -681,6 +672,21 @@ static enum inq_status put_source(struct inq_writer *writer, struct inq_sink *si
 	return status;
 }
 
+/* What is written when all else is: a place for it, where the sink must know. */
+static enum inq_status put_room(struct inq_writer *writer, struct inq_sink *sink, uint64_t size,
+				struct inq_error *err)
+{
+	enum inq_status status;
+
+	if (!sink->reserve)
+		return put(writer, sink, NULL, size, err);
+	status = flush(writer, sink, err);
+	if (status == INQ_OK)
+		status = sink->reserve(sink, writer->at, (size_t)size, err);
+	writer->at += size;
+	return status;
+}
+
 static enum inq_status put_piece(struct inq_writer *writer, struct inq_sink *sink,
 				 const struct piece *piece, struct inq_error *err)
 {
@@ -690,7 +696,7 @@ static enum inq_status put_piece(struct inq_writer *writer, struct inq_sink *sin
 	if (status != INQ_OK)
 		return status;
 	if (piece->late)
-		return put(writer, sink, NULL, piece->size, err);
+		return put_room(writer, sink, piece->size, err);
 	if (piece->kind == SOURCE)
 		return put_source(writer, sink, piece, err);
 	return put(writer, sink, piece->bytes, piece->size, err);
@@ -699,8 +705,12 @@ static enum inq_status put_piece(struct inq_writer *writer, struct inq_sink *sin
 static enum inq_status put_directory(struct inq_writer *writer, struct inq_sink *sink,
 				     struct inq_error *err)
 {
-	enum inq_status status = put(writer, sink, &writer->header, sizeof(writer->header), err);
+	/* The signature comes last. */
+	const uint8_t *rest = (const uint8_t *)&writer->header + sizeof(writer->header.signature);
+	enum inq_status status = put_room(writer, sink, sizeof(writer->header.signature), err);
 
+	if (status == INQ_OK)
+		status = put(writer, sink, rest, sizeof(writer->header) - sizeof(writer->header.signature), err);
 	for (size_t i = 0; i < COUNT(writer->streams, struct stream) && status == INQ_OK; i++) {
 		const struct stream *stream = &ARRAY(writer->streams, struct stream)[i];
 		const struct piece *piece = piece_at(writer, stream->piece);
@@ -755,7 +765,9 @@ static enum inq_status write_all(struct inq_writer *writer, struct inq_sink *sin
 	if (status == INQ_OK && writer->at < writer->size)
 		status = inq_fail(err, INQ_USAGE, "minidump: shorter than planned");
 	/* A file that ends with a hole still has its size. */
-	if (status == INQ_OK && writer->end < writer->size)
+	if (status == INQ_OK && sink->set_size)
+		status = sink->set_size(sink, writer->size, err);
+	else if (status == INQ_OK && writer->end < writer->size)
 		status = sink->write(sink, writer->size - 1, "", 1, err);
 	if (status == INQ_OK)
 		status = sink->write(sink, 0, &signature, sizeof(signature), err);

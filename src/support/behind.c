@@ -25,8 +25,17 @@ struct inq_behind {
 	struct chunk chunks[INQ_BEHIND_CHUNKS]; /* a ring; the caller's is the one behind those that wait */
 	size_t first, waiting;
 	bool closing;
+	uint64_t end;           /* of what is in the file: the writing thread's, the caller's when nothing waits */
 	struct inq_error error; /* the first failure: nothing is written after it */
 };
+
+static enum inq_status store(struct inq_behind *behind, uint64_t offset, const void *bytes, size_t size,
+			     struct inq_error *err)
+{
+	if (offset + size > behind->end)
+		behind->end = offset + size;
+	return behind->file.write(&behind->file, offset, bytes, size, err);
+}
 
 static enum inq_status write_pages(struct inq_behind *behind, const struct chunk *chunk, struct inq_error *err)
 {
@@ -37,7 +46,7 @@ static enum inq_status write_pages(struct inq_behind *behind, const struct chunk
 
 		size = inq_sink_run(chunk->bytes + at, chunk->size - at, chunk->offset + at, &zero);
 		if (!zero)
-			status = behind->file.write(&behind->file, chunk->offset + at, chunk->bytes + at, size, err);
+			status = store(behind, chunk->offset + at, chunk->bytes + at, size, err);
 	}
 	return status;
 }
@@ -120,7 +129,16 @@ static enum inq_status write_now(struct inq_sink *sink, uint64_t offset, const v
 	struct inq_behind *behind = sink->context;
 	enum inq_status status = inq_behind_finish(behind, err);
 
-	return status == INQ_OK ? behind->file.write(&behind->file, offset, bytes, size, err) : status;
+	return status == INQ_OK ? store(behind, offset, bytes, size, err) : status;
+}
+
+/* A file that ends with a hole still has its size. */
+static enum inq_status set_size(struct inq_sink *sink, uint64_t size, struct inq_error *err)
+{
+	struct inq_behind *behind = sink->context;
+	enum inq_status status = inq_behind_finish(behind, err);
+
+	return status == INQ_OK && behind->end < size ? store(behind, size - 1, "", 1, err) : status;
 }
 
 /* To the thread; waits until a chunk is free for the caller. */
@@ -180,7 +198,8 @@ enum inq_status inq_behind_new(int fd, bool thread, struct inq_behind **ret, str
 	for (size_t i = 0; i < INQ_BEHIND_CHUNKS; i++)
 		behind->chunks[i].bytes = bytes + i * INQ_SINK_CHUNK;
 	inq_sink_fd(&behind->file, fd);
-	behind->sink = (struct inq_sink){.write = write_now, .hand = hand, .fd = fd, .context = behind, .sparse = true};
+	behind->sink = (struct inq_sink){.write = write_now, .hand = hand, .set_size = set_size, .fd = fd,
+					 .context = behind, .sparse = true};
 	pthread_mutex_init(&behind->lock, NULL);
 	pthread_cond_init(&behind->changed, NULL);
 	behind->has_thread = thread && start(behind);

@@ -22,7 +22,7 @@ enum {
 
 struct inq_sink {
 	/* Store all of them at the offset (bytes from the start), behind all that was handed over before, or fail
-	 * with words. They are the caller's again on return. */
+	 * with words. They are the caller's again on return. Only while the chunk, if there is one, is empty. */
 	enum inq_status (*write)(struct inq_sink *sink, uint64_t offset, const void *bytes,
 				 size_t size, struct inq_error *err);
 	/* May be NULL. Take *chunk (of which `size` bytes, at least 1, belong at the offset) and give an empty one of
@@ -31,6 +31,11 @@ struct inq_sink {
 	 * here or by a later call. */
 	enum inq_status (*hand)(struct inq_sink *sink, uint64_t offset, size_t size, uint8_t **chunk,
 				struct inq_error *err);
+	/* May be NULL: nothing needs to be said. Otherwise what lies before the end of what was given so far may be
+	 * written only if it was reserved when its turn came. `size` bytes, zero until then. */
+	enum inq_status (*reserve)(struct inq_sink *sink, uint64_t offset, size_t size, struct inq_error *err);
+	/* There where `hand` is: when all was given, how many bytes that is: what was left out may lie at the end. */
+	enum inq_status (*set_size)(struct inq_sink *sink, uint64_t size, struct inq_error *err);
 	int fd;
 	void *context;
 	bool sparse; /* what is never written reads as zero: pages of zeroes are left out */
