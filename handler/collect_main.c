@@ -69,6 +69,7 @@ struct collect {
 	struct inq_stopped stopped;
 	struct inq_dying_stopped *registers;
 	int directory, file;             /* the user's own, where the spool is not used */
+	pid_t snapshot;                  /* 0 none */
 	int memory, snapshot_memory, snapshot_smaps, snapshot_pagemap, snapshot_pidfd;
 	int channel;
 	pid_t worker;
@@ -421,6 +422,7 @@ static void make_snapshot(struct collect *collect)
 	struct inq_error err;
 	pid_t child = inq_waiting_snapshot(&collect->waiting, SNAPSHOT_MS, &err);
 
+	collect->snapshot = child;
 	if (child && adopt_snapshot(collect, child))
 		return;
 	remark(collect, "%.150s", child ? "snapshot: the copy is not this process's child" : err.text);
@@ -450,6 +452,7 @@ static bool start_worker(struct collect *collect)
 		.memory = collect->snapshot_memory,
 		.smaps = collect->snapshot_smaps,
 		.pagemap = collect->snapshot_pagemap,
+		.copy = collect->snapshot,
 		.own_ids = !collect->is_root,
 		.parent = getpid(),
 	};

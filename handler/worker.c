@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 enum {
+	ENDS_MS = 20, /* for other processes' ends of pipes and sockets: one process waits meanwhile */
 	MEMORY_BASE = 256 << 20, /* bytes of address space; the plan of a dump of 200,000 threads fits */
 };
 
@@ -207,15 +208,19 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	struct stat st = {0};
 	struct inq_dump_options options = {0};
 	struct writing writing = {0};
+	/* The dump is its user's; this may be root. */
+	const struct inq_ends_options ends = {.deadline_ms = ENDS_MS, .skip = (uint32_t)job->copy, .same_owner = true};
 	enum inq_status status;
 	int file = -1;
 
 	INQ_HOLD(worker);
 	status = inq_dump_options_parse(job->letters ? job->letters : job->config->dump, &options, &err);
 	inq_acquire(job->identity, job->args, job->core, &acquired);
-	if (status == INQ_OK)
+	if (status == INQ_OK) {
 		inq_gather_wanted(job->identity->proc, job->identity->files, inq_dump_options_wants(&options),
 				  &acquired);
+		inq_gather_ends(job->identity->proc, job->identity->files, &ends, &acquired);
+	}
 	if (job->core < 0)
 		use_stopped(job, &acquired.source);
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);

@@ -46,6 +46,7 @@ struct inq_worker_job {
 	uint64_t record;          /* address of the stub's record, 0 none */
 	const char *letters;      /* instead of the configuration's; NULL: those */
 	int memory, smaps, pagemap; /* where memory is read instead of the process itself (a copy of it); -1: there */
+	pid_t copy;               /* the process that is that copy, 0 none */
 	bool own_ids;             /* the ids stay as they are: we have no privilege to give away */
 	int channel;
 	pid_t parent;

@@ -49,6 +49,24 @@ void inq_gather_but_threads(int process, int files, struct inq_gathered *ret);
  * for a server of a file system (AT_STATX_DONT_SYNC).
  */
 void inq_gather_wanted(int process, int files, uint32_t wants, struct inq_gathered *ret);
+
+struct inq_ends_options {
+	unsigned deadline_ms; /* other processes are looked at for no longer than this */
+	uint32_t skip;        /* a process that is not looked at (a copy of this one), 0 none */
+	bool same_owner;      /* only processes whose owner is this one's: who asks may see more than who will read */
+};
+
+/**
+ * Look for the other ends of its pipes and unix sockets, behind inq_gather_wanted(): files "peers" (lines
+ * "INODE PEER'S INODE") and "ends" (lines "LINK PID DESCRIPTOR MODE NAME"; cut: the time was over).
+ *
+ * The process need not stand still. Nothing without INQ_PROC_HANDLES. Sockets of another network namespace than the
+ * caller's have no peers.
+ */
+void inq_gather_ends(int process, int files, const struct inq_ends_options *options, struct inq_gathered *ret);
+
+/* Add a file to those that were read; false without memory. Keeps them sorted. */
+bool inq_gathered_add(struct inq_gathered *gathered, const char *name, const void *data, size_t size, bool cut);
 void inq_gathered_wanted_done(struct inq_gathered *gathered); /* part of inq_gathered_done() */
 
 /* The descriptors of a source, those that are open: what a confined process has to keep. */

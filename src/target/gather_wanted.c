@@ -37,11 +37,22 @@ struct wanted {
 };
 
 /* Names and bytes lie in one allocation for each file. */
+static bool make_file(const char *name, const void *data, size_t size, bool cut, struct inq_proc_file *ret)
+{
+	size_t name_size = strlen(name) + 1;
+	char *place = malloc(name_size + size + 1);
+
+	if (!place)
+		return false;
+	memcpy(place, name, name_size);
+	memcpy(place + name_size, data, size);
+	*ret = (struct inq_proc_file){.name = place, .data = place + name_size, .size = size, .cut = cut};
+	return true;
+}
+
 static bool add(struct wanted *wanted, const char *name, const void *data, size_t size, bool cut)
 {
 	struct inq_gathered *to = wanted->to;
-	size_t name_size = strlen(name) + 1;
-	char *place;
 
 	if (to->wanted_count >= FILES_MAX || wanted->bytes + size > BYTES_MAX)
 		return false;
@@ -54,14 +65,25 @@ static bool add(struct wanted *wanted, const char *name, const void *data, size_
 		to->wanted = grown;
 		wanted->capacity = capacity;
 	}
-	place = malloc(name_size + size + 1);
-	if (!place)
+	if (!make_file(name, data, size, cut, &to->wanted[to->wanted_count]))
 		return false;
-	memcpy(place, name, name_size);
-	memcpy(place + name_size, data, size);
 	wanted->bytes += size;
-	to->wanted[to->wanted_count++] =
-		(struct inq_proc_file){.name = place, .data = place + name_size, .size = size, .cut = cut};
+	to->wanted_count++;
+	return true;
+}
+
+bool inq_gathered_add(struct inq_gathered *gathered, const char *name, const void *data, size_t size, bool cut)
+{
+	void *grown = reallocarray(gathered->wanted, gathered->wanted_count + 1, sizeof(*gathered->wanted));
+
+	if (!grown)
+		return false;
+	gathered->wanted = grown;
+	gathered->source.files = grown;
+	if (!make_file(name, data, size, cut, &gathered->wanted[gathered->wanted_count]))
+		return false;
+	gathered->source.file_count = ++gathered->wanted_count;
+	inq_proc_files_sort(gathered->wanted, gathered->wanted_count);
 	return true;
 }
 

@@ -46,6 +46,7 @@ struct making {
 	struct inq_buffer items; /* struct inq_handle[]: texts are offsets until the end */
 	struct inq_buffer texts;
 	struct inq_buffer sockets; /* of inq_sockets_index() */
+	struct inq_buffer ends;    /* of inq_ends_index() */
 };
 
 /* Offset of a text that was copied. */
@@ -201,6 +202,35 @@ static void take_name(struct making *making, const struct inq_proc_file *link, s
 	inq_buffer_done(&name);
 }
 
+/* The text behind "local: " of a socket's details; NULL without. */
+static const char *local_of(const struct inq_buffer *details, size_t *ret_size)
+{
+	const char *text = inq_buffer_text(details), *at = strstr(text, "local: ");
+
+	*ret_size = at ? strcspn(at + 7, "\n") : 0;
+	return at ? at + 7 : NULL;
+}
+
+/* A unix socket's peer: its inode, where it is bound, and who has it. */
+static void take_peer(struct making *making, uint64_t inode, struct inq_buffer *details)
+{
+	uint64_t peer = inq_ends_peer(making->files, inode);
+	struct inq_buffer name = {0}, others = {0};
+	const char *path;
+	size_t size;
+
+	if (!peer)
+		return;
+	inq_buffer_printf(details, "peer inode: %llu\n", (unsigned long long)peer);
+	inq_sockets_tell(&making->sockets, peer, &name, &others);
+	path = local_of(&others, &size);
+	if (path)
+		inq_buffer_printf(details, "remote: %.*s\n", (int)size, path);
+	inq_ends_tell(&making->ends, true, peer, details);
+	inq_buffer_done(&name);
+	inq_buffer_done(&others);
+}
+
 static void take_facts(const struct inq_proc_file *facts, struct inq_handle *handle, struct inq_buffer *details)
 {
 	uint64_t size;
@@ -239,6 +269,10 @@ static void add(struct making *making, uint64_t number, const struct inq_proc_fi
 	if (handle.kind == INQ_HANDLE_SOCKET && bracketed(link))
 		handle.inode = bracketed(link);
 	take_name(making, link, &handle, &details);
+	if (handle.kind == INQ_HANDLE_SOCKET)
+		take_peer(making, handle.inode, &details);
+	else if (handle.kind == INQ_HANDLE_PIPE)
+		inq_ends_tell(&making->ends, false, handle.inode, &details);
 	append_particulars(&details, info);
 	handle.details = keep(making, details.data, details.size);
 	inq_buffer_done(&details);
@@ -331,6 +365,7 @@ enum inq_status inq_handles_make(const struct inq_proc_files *files, struct inq_
 	struct making making = {.files = files};
 
 	inq_sockets_index(files, &making.sockets);
+	inq_ends_index(files, &making.ends);
 	for (size_t i = inq_proc_files_first(files, "fd/"); i < files->count; i++) {
 		const struct inq_proc_file *link = &files->items[i];
 
@@ -340,6 +375,7 @@ enum inq_status inq_handles_make(const struct inq_proc_files *files, struct inq_
 			add(&making, strtoull(link->name + 3, NULL, 10), link);
 	}
 	inq_buffer_done(&making.sockets);
+	inq_buffer_done(&making.ends);
 	if (!making.items.size) {
 		inq_buffer_done(&making.texts);
 		return inq_fail(err, INQ_ABSENT, "no descriptors were listed");

@@ -37,4 +37,11 @@ void inq_sockets_index(const struct inq_proc_files *files, struct inq_buffer *re
 void inq_sockets_tell(const struct inq_buffer *index, uint64_t inode, struct inq_buffer *name,
 		      struct inq_buffer *details);
 
+/* handles_ends.c: who has a pipe or unix socket open, of the process itself and of others, borrowing the files' bytes;
+ * those of one inode, as lines of details ("peer: process 4711 (cat), descriptor 5"), the descriptors of its own only
+ * for sockets; and the inode of a unix socket's peer, 0 if it is not known. */
+void inq_ends_index(const struct inq_proc_files *files, struct inq_buffer *ret);
+void inq_ends_tell(const struct inq_buffer *index, bool is_socket, uint64_t inode, struct inq_buffer *details);
+uint64_t inq_ends_peer(const struct inq_proc_files *files, uint64_t inode);
+
 #endif

@@ -17,7 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STOP_MS = 2000 };
+enum {
+	STOP_MS = 2000,
+	ENDS_MS = 100, /* for other processes' ends of pipes and sockets */
+};
 
 struct inq_live {
 	uint32_t pid;
@@ -227,6 +230,7 @@ static void make_copy(struct inq_live *live)
 static enum inq_status gather(struct inq_live *live, const struct inq_live_options *options, struct inq_error *err)
 {
 	struct inq_dying_source *source = &live->gathered.source;
+	struct inq_ends_options ends = {.deadline_ms = ENDS_MS};
 	enum inq_status status;
 
 	inq_gather_but_threads(live->process, live->files, &live->gathered);
@@ -242,6 +246,10 @@ static enum inq_status gather(struct inq_live *live, const struct inq_live_optio
 	status = take_threads(live, err);
 	if (status == INQ_OK && options->copy)
 		make_copy(live);
+	ends.skip = live->copy.pid > 0 ? (uint32_t)live->copy.pid : 0;
+	/* By now it runs again, where it may. */
+	if (status == INQ_OK)
+		inq_gather_ends(live->process, live->files, &ends, &live->gathered);
 	return status;
 }
 
