@@ -31,7 +31,6 @@ static void setup(void)
 static void teardown(void)
 {
 	inq_session_free(debugger.session);
-	inq_disassembler_free(debugger.disassembler);
 	out_done(&debugger.out);
 	out_done(&debugger.errors);
 }

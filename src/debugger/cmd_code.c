@@ -73,9 +73,9 @@ static enum inq_status show_code(struct debugger *debugger, const struct extent 
 	show_heading(debugger, address);
 	for (uint64_t i = 0; extent->count ? i < extent->count : address <= extent->end; i++) {
 		struct inq_instruction instruction;
-		uint8_t bytes[INSTRUCTION_MAX];
+		uint8_t bytes[INQ_INSTRUCTION_MAX];
 		enum inq_status status =
-			instruction_at(debugger, address, &instruction, bytes, err);
+			inq_session_instruction(debugger->session, address, &instruction, bytes, err);
 
 		if (status != INQ_OK)
 			return i ? INQ_OK : status;
@@ -96,11 +96,11 @@ static enum inq_status show_code(struct debugger *debugger, const struct extent 
 static size_t meet(struct debugger *debugger, uint64_t start, uint64_t end)
 {
 	struct inq_instruction instruction;
-	uint8_t bytes[INSTRUCTION_MAX];
+	uint8_t bytes[INQ_INSTRUCTION_MAX];
 	size_t count = 0;
 
 	while (start < end) {
-		if (instruction_at(debugger, start, &instruction, bytes, NULL) != INQ_OK ||
+		if (inq_session_instruction(debugger->session, start, &instruction, bytes, NULL) != INQ_OK ||
 		    strcmp(instruction.text, "???") == 0)
 			return 0;
 		start += instruction.size;
@@ -117,7 +117,7 @@ static size_t meet(struct debugger *debugger, uint64_t start, uint64_t end)
 static bool find_back(struct debugger *debugger, uint64_t end, uint64_t count, uint64_t *ret_start)
 {
 	struct inq_instruction instruction;
-	uint8_t bytes[INSTRUCTION_MAX];
+	uint8_t bytes[INQ_INSTRUCTION_MAX];
 	struct inq_place place;
 	uint64_t start = 0;
 	size_t have = 0;
@@ -136,7 +136,7 @@ static bool find_back(struct debugger *debugger, uint64_t end, uint64_t count, u
 		}
 	}
 	for (; have > count; have--) {
-		if (instruction_at(debugger, start, &instruction, bytes, NULL) != INQ_OK)
+		if (inq_session_instruction(debugger->session, start, &instruction, bytes, NULL) != INQ_OK)
 			return false;
 		start += instruction.size;
 	}

@@ -2,7 +2,7 @@
 /* r, and registers for those who show them */
 #include "debugger/commands.h"
 #include "debugger/show.h"
-#include "minidump/inquest.h"
+#include "target/value.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -299,18 +299,6 @@ static enum inq_status show_ymm(struct debugger *debugger, struct inq_error *err
 }
 
 /* What a filter set to zero, in words: "emptied: rax=null rbx=heap". */
-static const char *const class_words[MD_INQUEST_CLASSES] = {
-	[MD_INQUEST_NULL] = "null", [MD_INQUEST_SMALL] = "small", [MD_INQUEST_STACK] = "stack",
-	[MD_INQUEST_HEAP] = "heap", [MD_INQUEST_CODE] = "code", [MD_INQUEST_DATA] = "data",
-	[MD_INQUEST_MAPPED] = "mapped", [MD_INQUEST_UNMAPPED] = "unmapped",
-	[MD_INQUEST_NON_CANONICAL] = "noncanonical", [MD_INQUEST_FREED] = "freed",
-};
-
-static const char *class_word(uint8_t class)
-{
-	return class < MD_INQUEST_CLASSES ? class_words[class] : NULL;
-}
-
 static void show_emptied(struct debugger *debugger, enum inq_machine machine)
 {
 	struct inq_session *session = debugger->session;
@@ -327,7 +315,7 @@ static void show_emptied(struct debugger *debugger, enum inq_machine machine)
 	out_print(out, "emptied by the filter:");
 	for (int i = 0; i < INQ_CLASSES; i++) {
 		const struct inq_register *reg = inq_register_from_dwarf(machine, i);
-		const char *word = reg ? class_word(of[i]) : NULL;
+		const char *word = reg ? inq_value_word(of[i]) : NULL;
 
 		if (!word)
 			continue;
@@ -335,8 +323,8 @@ static void show_emptied(struct debugger *debugger, enum inq_machine machine)
 		if (object)
 			json_object_set_new(object, reg->name, json_text(word));
 	}
-	if (class_word(fault))
-		out_print(out, " fault=%s", class_word(fault));
+	if (inq_value_word(fault))
+		out_print(out, " fault=%s", inq_value_word(fault));
 	out_print(out, "\n");
 	if (object)
 		json_object_set_new(out->json, "emptied", object);

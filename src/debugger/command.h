@@ -27,7 +27,6 @@ struct debugger {
 	uint64_t next_dump;		       /* where d goes on */
 	uint64_t next_code;		       /* where u goes on */
 	const char *dump_style;		       /* name of the last d command, for `d` */
-	struct inq_disassembler *disassembler; /* NULL until needed */
 	bool live;                   /* the target is a running process */
 	const char *live_remark;     /* what could not be done for it, or NULL */
 	uint64_t held_since_ns;      /* when it was stopped, CLOCK_MONOTONIC */

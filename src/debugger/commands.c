@@ -17,6 +17,12 @@
  */
 // clang-format off
 const struct command commands[] = {
+	{"!analyze", "[-v]",
+	 "say why it died, and where",
+	 "The cause in words, the line to blame, and a bucket: the same name for the same crash of other\n"
+	 "processes. -v adds the exception, the instruction, registers and stack. The exception's thread and\n"
+	 "registers become the current ones, as .ecxr does.",
+	 NEEDS_SESSION, command_analyze},
 	{".ecxr", "",
 	 "go to the exception's thread and registers, and show them",
 	 "From here on r, k and expressions look at the moment of the crash. ~Ns or .cxr\n"

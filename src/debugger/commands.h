@@ -9,6 +9,8 @@
 	enum inq_status name(struct debugger *debugger, const struct invocation *call,             \
 			     struct inq_error *err)
 
+/* cmd_analyze.c */
+COMMAND_FUNCTION(command_analyze);
 /* cmd_context.c */
 COMMAND_FUNCTION(command_ecxr);
 COMMAND_FUNCTION(command_cxr);

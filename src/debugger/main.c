@@ -273,8 +273,6 @@ static enum inq_status take_target(struct debugger *debugger, struct inq_target 
 	inq_session_free(debugger->session);
 	debugger->session = session;
 	debugger->next_dump = debugger->next_code = 0;
-	inq_disassembler_free(debugger->disassembler);
-	debugger->disassembler = NULL;
 	if (!debugger->json)
 		show_opening(debugger, name);
 	return INQ_OK;
@@ -412,7 +410,6 @@ static void finish(struct program *program)
 		dismiss(program);
 		inq_live_free(program->live);
 	}
-	inq_disassembler_free(debugger->disassembler);
 	free(debugger->symbol_path);
 	free(debugger->image_path);
 	inq_spool_list_free(program->spool);

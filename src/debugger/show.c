@@ -97,41 +97,6 @@ void json_place(json_t *object, const struct inq_place *place)
 
 /* --- instructions ----------------------------------------------------------------- */
 
-enum inq_status instruction_at(struct debugger *debugger, uint64_t address,
-			       struct inq_instruction *ret, uint8_t ret_bytes[INSTRUCTION_MAX],
-			       struct inq_error *err)
-{
-	const struct inq_machine_info *info =
-		inq_machine_info(inq_session_machine(debugger->session));
-	enum inq_status status = INQ_OK;
-	size_t size = 0;
-
-	while (size < INSTRUCTION_MAX) {
-		size_t now;
-
-		status = inq_session_read(debugger->session, address + size, ret_bytes + size,
-					  INSTRUCTION_MAX - size, &now, NULL, err);
-		if (status != INQ_OK)
-			break;
-		size += now;
-	}
-	if (!size)
-		return status;
-	if (!info)
-		return inq_fail(err, INQ_UNSUPPORTED, "no disassembler for this machine");
-	if (!debugger->disassembler) {
-		status = inq_disassembler_new(info->elf_machine, &debugger->disassembler, err);
-		if (status != INQ_OK)
-			return status;
-	}
-	status = inq_disassemble(debugger->disassembler, address, ret_bytes, size, ret, err);
-	if (status == INQ_BAD_DATA) {
-		*ret = (struct inq_instruction){.size = 1, .text = "???"};
-		return INQ_OK;
-	}
-	return status;
-}
-
 void show_instruction_line(struct debugger *debugger, uint64_t address,
 			   const struct inq_instruction *instruction, const uint8_t *bytes)
 {
@@ -159,14 +124,14 @@ void show_instruction(struct debugger *debugger, uint64_t address)
 {
 	struct out *out = &debugger->out;
 	struct inq_instruction instruction;
-	uint8_t bytes[INSTRUCTION_MAX];
+	uint8_t bytes[INQ_INSTRUCTION_MAX];
 	struct inq_error err = {0};
 	struct inq_place place;
 
 	inq_session_place(debugger->session, address, &place);
 	show_place(out, &place, address);
 	out_print(out, ":\n");
-	if (instruction_at(debugger, address, &instruction, bytes, &err) == INQ_OK)
+	if (inq_session_instruction(debugger->session, address, &instruction, bytes, &err) == INQ_OK)
 		show_instruction_line(debugger, address, &instruction, bytes);
 	else
 		out_print(out, "%s ??              ???  (%s)\n", ADDRESS(debugger, address),

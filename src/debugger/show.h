@@ -19,15 +19,6 @@ void json_place(json_t *object, const struct inq_place *place);
 /* "module!name+0x0:" and one disassembled line at the address; what could not be read is said. */
 void show_instruction(struct debugger *debugger, uint64_t address);
 
-/**
- * Disassemble what lies at the address; *ret_bytes gets the instruction's bytes.
- *
- * INQ_FAULT: not readable. INQ_UNSUPPORTED: no disassembler for this machine.
- */
-enum { INSTRUCTION_MAX = 16 };
-enum inq_status instruction_at(struct debugger *debugger, uint64_t address,
-			       struct inq_instruction *ret, uint8_t ret_bytes[INSTRUCTION_MAX],
-			       struct inq_error *err);
 void show_instruction_line(struct debugger *debugger, uint64_t address,
 			   const struct inq_instruction *instruction, const uint8_t *bytes);
 

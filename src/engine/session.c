@@ -89,6 +89,7 @@ void inq_session_free(struct inq_session *session)
 	if (!session)
 		return;
 	session_forget_unwinder(session);
+	inq_disassembler_free(session->disassembler);
 	for (size_t i = 0; session->slots && i < session->module_count; i++)
 		session_slot_done(&session->slots[i]);
 	free(session->slots);

@@ -216,6 +216,41 @@ enum inq_status inq_session_read_all(struct inq_session *session, uint64_t addre
 const char *
 inq_bytes_from_name(enum inq_bytes_from from); /* "dump", "image", "image (unverified)" */
 
+/* --- instructions ----------------------------------------------------------------- */
+
+enum { INQ_INSTRUCTION_MAX = 16 }; /* bytes */
+
+/**
+ * Disassemble what lies at the address; *ret_bytes gets the instruction's bytes. What is no
+ * instruction is one byte "???".
+ *
+ * INQ_FAULT: not readable. INQ_UNSUPPORTED: no disassembler for this machine.
+ */
+enum inq_status inq_session_instruction(struct inq_session *session, uint64_t address,
+					struct inq_instruction *ret,
+					uint8_t ret_bytes[INQ_INSTRUCTION_MAX],
+					struct inq_error *err);
+
+/* Memory that an instruction names: base + index * scale + displacement. */
+struct inq_memory_operand {
+	const struct inq_register *base, *index; /* NULL: none */
+	unsigned scale;
+	int64_t displacement; /* an absolute address where there is neither base nor index */
+	unsigned bytes;	      /* 0 unknown */
+	bool written;	      /* else only read */
+	bool segment;	      /* relative to fs or gs */
+};
+
+/* Operands in memory, as the instruction writes them; those of lea and nop touch nothing and are
+ * left out, and so is what push, call and ret do to the stack. x86 only: 0 elsewhere. */
+enum { INQ_OPERANDS_MAX = 4 };
+size_t inq_instruction_operands(const struct inq_instruction *instruction, enum inq_machine machine,
+				struct inq_memory_operand ret[INQ_OPERANDS_MAX]);
+
+/* False: relative to fs or gs, or the context lacks a register. */
+bool inq_memory_operand_address(const struct inq_memory_operand *operand,
+				const struct inq_context *context, uint64_t *ret);
+
 /* --- expressions ------------------------------------------------------------------ */
 
 /* See expression.h; registers are those of the current frame. */

@@ -31,7 +31,8 @@ struct inq_session {
 	size_t module_count;
 	struct module_slot *slots; /* one for each module */
 
-	struct inq_unwinder *unwinder; /* NULL until needed */
+	struct inq_unwinder *unwinder;	       /* NULL until needed */
+	struct inq_disassembler *disassembler; /* the same */
 
 	long thread;
 	enum inq_scope scope;

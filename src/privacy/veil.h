@@ -17,6 +17,7 @@
 #define INQ_PRIVACY_VEIL_H
 
 #include "support/error.h"
+#include "target/value.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -116,23 +117,6 @@ enum inq_status inq_veil_verify(struct inq_veil *veil, struct inq_target *writte
 				struct inq_error *err);
 
 /* --- what is said instead of a value --------------------------------------------------------- */
-
-/* What kind of thing a value was. The numbers are the file's (minidump/inquest.h). */
-enum inq_value_class {
-	INQ_VALUE_UNKNOWN = 0,   /* the register was not known */
-	INQ_VALUE_SHOWN,         /* the value itself is there */
-	INQ_VALUE_NULL,
-	INQ_VALUE_SMALL,         /* below 4096, or above -4096 */
-	INQ_VALUE_STACK,
-	INQ_VALUE_HEAP,
-	INQ_VALUE_CODE,
-	INQ_VALUE_DATA,          /* a file's mapping, writable or not */
-	INQ_VALUE_MAPPED,        /* some other mapping */
-	INQ_VALUE_UNMAPPED,      /* could be an address, and nothing is there */
-	INQ_VALUE_NON_CANONICAL, /* can be no address */
-	INQ_VALUE_FREED,         /* what allocators fill freed memory with: e5e5e5e5..., 6b6b... */
-	INQ_VALUE_COUNT,
-};
 
 enum { INQ_VEIL_CLASSES = 40 }; /* registers by DWARF number */
 

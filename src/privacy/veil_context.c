@@ -46,22 +46,6 @@ void veil_scrub_context(const struct inq_context *raw, uint64_t kept, struct inq
 
 /* --- classes -------------------------------------------------------------------------------- */
 
-enum { SMALL = 4096 };
-
-/* One byte all over, as allocators and debuggers fill what was freed or never used. */
-static bool is_freed_pattern(uint64_t value)
-{
-	static const uint8_t fills[] = {0x5a, 0x6b, 0xa5, 0xab, 0xcc, 0xcd, 0xdd, 0xe5, 0xfd, 0xfe};
-	uint8_t fill = (uint8_t)value;
-
-	if ((uint32_t)value == 0xdeadbeef || (uint32_t)value == 0xfeeefeee)
-		return true;
-	/* Near it too: a field of a freed structure. */
-	if (value >> 16 != fill * 0x010101010101ull)
-		fill = (uint8_t)(value >> 56);
-	return value >> 16 == fill * 0x010101010101ull && memchr(fills, fill, sizeof(fills));
-}
-
 static bool is_on_a_stack(const struct inq_veil *veil, uint64_t value)
 {
 	const struct inq_range *stacks = (const struct inq_range *)veil->stacks.data;
@@ -75,28 +59,7 @@ static bool is_on_a_stack(const struct inq_veil *veil, uint64_t value)
 
 uint8_t veil_class_of(const struct inq_veil *veil, uint64_t value)
 {
-	const struct inq_region *region;
-
-	if (!value)
-		return INQ_VALUE_NULL;
-	if (value < SMALL || value > (uint64_t)-SMALL)
-		return INQ_VALUE_SMALL;
-	if (is_freed_pattern(value))
-		return INQ_VALUE_FREED;
-	if ((uint64_t)((int64_t)(value << 16) >> 16) != value)
-		return INQ_VALUE_NON_CANONICAL;
-	region = veil_region(veil, value);
-	if (!region)
-		return INQ_VALUE_UNMAPPED;
-	if (region->flags & INQ_REGION_STACK || is_on_a_stack(veil, value))
-		return INQ_VALUE_STACK;
-	if (region->protection & INQ_PROT_EXEC)
-		return INQ_VALUE_CODE;
-	if (region->inode || region->flags & INQ_REGION_IMAGE)
-		return INQ_VALUE_DATA;
-	if (region->protection & INQ_PROT_WRITE)
-		return INQ_VALUE_HEAP;
-	return INQ_VALUE_MAPPED;
+	return (uint8_t)inq_value_class(value, veil_region(veil, value), is_on_a_stack(veil, value));
 }
 
 void veil_classify_context(const struct inq_veil *veil, const struct inq_context *raw, uint64_t kept,

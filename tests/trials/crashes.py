@@ -151,6 +151,39 @@ CRASHES = [
         prepare=copy_aside("setuid-me", 0o4755), options={"user": 65534, "group": 65534}),
 ]
 
+# What !analyze must say of them: the cause, and the function to blame. Where a dump without the code cannot tell
+# reading from writing, of the dumps "-access" is right as well.
+CAUSES = {
+    "python3": ("null-pointer-read", None),
+    "null-read": ("null-pointer-read", "read_null"),
+    "null-write": ("null-pointer-write", "store_through"),
+    "write-text": ("write-to-read-only", "store_through"),
+    "inline": ("null-pointer-write", "innermost_inline"),
+    "fpe": ("divide-by-zero", "divide"),
+    "ill": ("compiler-trap", "undefined_instruction"),
+    "trap": ("breakpoint", "mode_trap"),
+    "bus": ("truncated-mapping", "read_mapped"),
+    "call-null": ("null-pointer-call", "mode_call_null"),
+    "jump-wild": ("bad-jump", "mode_jump_wild"),
+    "read-wild": ("non-canonical-pointer", "store_through"),
+    "abort": ("abort", "mode_abort"),
+    "assert": ("assertion-failed", "mode_assert"),
+    "double-free": ("heap-corruption", "mode_double_free"),
+    "heap-smash": ("heap-corruption", "mode_heap_smash"),
+    "raise": ("signal-sent", "mode_raise"),
+    "vdso": ("null-pointer-write", "mode_vdso"),
+    "overflow": ("stack-overflow", "overflow"),
+    "overflow-thread": ("stack-overflow", "overflow"),
+    "in-handler": ("null-pointer-read", "read_null"),
+    "in-qsort": ("null-pointer-read", "read_null"),
+    "rsp-null": ("bad-stack-pointer", None),
+    "jit": ("null-pointer-read", "mode_jit"),
+    "dlopen": ("null-pointer-write", "plugin_inner"),
+    "cxx-uncaught": ("uncaught-exception", None),
+    "cxx-pure-virtual": ("pure-virtual-call", None),
+    "cxx-in-destructor": ("null-pointer-write", None),
+}
+
 # The same processes as above, with the stub in them: it takes the dump, then the kernel takes the core.
 STUBBED = ("python3 python3-thread node-abort null-write fpe ill trap bus call-null jump-wild abort double-free "
            "raise overflow overflow-thread in-handler in-qsort rsp-null rsp-wild o2-qsort o2-threads nopie threads "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The trials of real crashes: for each row of crashes.py, what each judge says of the core and the dump."""
 import functools
+import os
 import re
 import struct
 import threading
@@ -241,6 +242,36 @@ def same_modules(core, modules):
     return wrong
 
 
+def analysis_of(context, path, more):
+    return inquest.answers(context.tree, path, ["!analyze", "q"], more)["!analyze"][0]["analysis"]
+
+
+def is_explained(row, context):
+    """!analyze names the cause and the function to blame: of the core, of the dump, and of the dump without its
+    values (mrR), each by itself; and the bucket under which the crash is found again is the same for all."""
+    cause, blamed = crashes.CAUSES[row.name]
+    evidence = dump_of(context, row, "inquest")
+    filtered = evidence.dump + ".rR"
+    if not os.path.exists(filtered):
+        judges.run([context.tree.debugger, "scrub", *evidence.images, evidence.dump, filtered])
+    folders = "%s:/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/usr/bin" % os.path.dirname(evidence.image)
+    with collecting() as wrong:
+        buckets = {}
+        for what, path, more in (("core", evidence.core, evidence.images), ("dump", evidence.dump, evidence.images),
+                                 ("filtered dump", filtered, ("-i", folders))):
+            found = analysis_of(context, path, more)
+            coarse = re.sub("-(read|write)$", "-access", cause)
+            if found["cause"] != cause and (what == "core" or found["cause"] != coarse):
+                wrong.append("%s: '%s', not '%s': %s" % (what, found["cause"], cause, found["explanation"]))
+            symbol = (found["blamed"] or {}).get("symbol")
+            if blamed and compare.plain(symbol) != blamed:
+                wrong.append("%s: blames '%s', not '%s'" % (what, symbol, blamed))
+            if found["cause"] == cause:
+                buckets[what] = (found["bucket"], found["hash"])
+        if len(set(buckets.values())) > 1:
+            wrong.append("buckets differ: %s" % buckets)
+
+
 KINDS = (("judges", is_kernels_core_good), ("dump", frames_of_dump), ("core", frames_of_core),
          ("lldb", lldb_reads_dump), ("breakpad", breakpad_reads_dump))
 
@@ -249,3 +280,5 @@ for _row in crashes.CRASHES:
         if _row.stub and _kind == "core":
             continue    # no different from the same row without the stub
         REGISTRY.append(Trial("crash.%s.%s" % (_row.name, _kind), functools.partial(_check, _row), _row.name))
+    if _row.name in crashes.CAUSES:
+        REGISTRY.append(Trial("crash.%s.analysis" % _row.name, functools.partial(is_explained, _row), _row.name))
