@@ -17,7 +17,8 @@ static const struct inq_call *blamed_call(const struct inq_analysis *found)
 
 static void heading(struct out *out, const char *title)
 {
-	static const char stars[] = "*******************************************************************************";
+	static const char stars[] =
+		"*******************************************************************************";
 
 	out_print(out, "%s\n*%*s*\n*%24s%-53s*\n*%*s*\n%s\n\n", stars, 77, "", "", title, 77, "",
 		  stars);
@@ -79,9 +80,10 @@ static void show_bucket(struct out *out, const struct inq_analysis *found)
 
 static void show_access(struct debugger *debugger, const struct inq_analysis *found)
 {
-	static const char *const names[] = {
-		[INQ_ACCESS_NONE] = "FAULT_ADDRESS", [INQ_ACCESS_READ] = "READ_ADDRESS",
-		[INQ_ACCESS_WRITE] = "WRITE_ADDRESS", [INQ_ACCESS_EXECUTE] = "EXECUTE_ADDRESS"};
+	static const char *const names[] = {[INQ_ACCESS_NONE] = "FAULT_ADDRESS",
+					    [INQ_ACCESS_READ] = "READ_ADDRESS",
+					    [INQ_ACCESS_WRITE] = "WRITE_ADDRESS",
+					    [INQ_ACCESS_EXECUTE] = "EXECUTE_ADDRESS"};
 
 	if (found->has_address)
 		out_print(&debugger->out, "%s:  %s %s\n", names[found->access],
@@ -91,7 +93,8 @@ static void show_access(struct debugger *debugger, const struct inq_analysis *fo
 
 static void show_verbose(struct debugger *debugger, const struct inq_analysis *found)
 {
-	const struct invocation last_record = {.name = ".exr", .args = "-1", .thread = INQ_NO_THREAD};
+	const struct invocation last_record = {
+		.name = ".exr", .args = "-1", .thread = INQ_NO_THREAD};
 	struct inq_session *session = debugger->session;
 	struct out *out = &debugger->out;
 	struct inq_context context = {0};

@@ -2,12 +2,13 @@
 /**
  * Why it died, as far as the dump can tell: !analyze.
  *
- * The cause is one row of a table (a null pointer read, a full stack, a failed assertion, ...), chosen
- * by what the signal, the instruction, its registers, the address space and the stack say. A filtered
- * dump has no values but their classes, which do here as well. The blamed line is the innermost one
- * that is neither machinery of dying (raise, abort, the C++ runtime) nor a system library's, since a
- * strlen() that was given a null pointer is its caller's fault. The bucket and its hash are the same for
- * the same crash of another process: they hold names and module offsets, never addresses or values.
+ * The cause is one row of a table (a null pointer read, a full stack, a failed assertion, ...),
+ * chosen by what the signal, the instruction, its registers, the address space and the stack say. A
+ * filtered dump has no values but their classes, which do here as well. The blamed line is the
+ * innermost one that is neither machinery of dying (raise, abort, the C++ runtime) nor a system
+ * library's, since a strlen() that was given a null pointer is its caller's fault. The bucket and
+ * its hash are the same for the same crash of another process: they hold names and module offsets,
+ * never addresses or values.
  */
 #ifndef INQ_ENGINE_ANALYZE_H
 #define INQ_ENGINE_ANALYZE_H
@@ -26,7 +27,7 @@ enum { INQ_EXPLANATION = 768, INQ_BUCKET = 512, INQ_ANALYZED_LINES = 512 };
 
 struct inq_analysis {
 	struct inq_event event;
-	const char *cause; /* "null-pointer-read" */
+	const char *cause;		   /* "null-pointer-read" */
 	char explanation[INQ_EXPLANATION]; /* a sentence or two; raw */
 
 	/* The memory that it died of. */
@@ -52,12 +53,13 @@ struct inq_analysis {
 };
 
 /**
- * Analyze the session's exception, or the current thread if nothing died. The session's current thread
- * and context become the exception's, as .ecxr does.
+ * Analyze the session's exception, or the current thread if nothing died. The session's current
+ * thread and context become the exception's, as .ecxr does.
  *
  * @ret  inq_analysis_done(); its strings belong to the session
  *
- * INQ_ABSENT: neither an exception nor threads. INQ_NO_MEMORY. What cannot be told otherwise is left out.
+ * INQ_ABSENT: neither an exception nor threads. INQ_NO_MEMORY. What cannot be told otherwise is
+ * left out.
  */
 enum inq_status inq_session_analyze(struct inq_session *session, struct inq_analysis *ret,
 				    struct inq_error *err);

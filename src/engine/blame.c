@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Functions that a process dies in and that are not why: name (to '*'), what they say of the cause. */
+/* Functions that a process dies in and that are not why: name (to '*'), what they say of the cause.
+ */
 static const struct inq_machinery machinery[] = {
 	{"__assert_fail*", "assertion-failed", "An assertion of the program failed."},
 	{"__assert_perror_fail", "assertion-failed", "An assertion of the program failed."},
@@ -17,9 +18,11 @@ static const struct inq_machinery machinery[] = {
 	{"__chk_fail", "buffer-overrun",
 	 "A call of the C library was about to overrun its buffer (_FORTIFY_SOURCE)."},
 	{"malloc_printerr", "heap-corruption",
-	 "The allocator found its heap damaged: something was freed twice, or written beyond its end."},
+	 "The allocator found its heap damaged: something was freed twice, or written beyond its "
+	 "end."},
 	{"malloc_printerr_tail", "heap-corruption",
-	 "The allocator found its heap damaged: something was freed twice, or written beyond its end."},
+	 "The allocator found its heap damaged: something was freed twice, or written beyond its "
+	 "end."},
 	{"__libc_message*", "libc-fatal-error", "The C library ended the program."},
 	{"__libc_fatal", "libc-fatal-error", "The C library ended the program."},
 	{"std::terminate*", "uncaught-exception",
@@ -55,10 +58,10 @@ static const struct inq_machinery machinery[] = {
 
 /* Libraries whose code is at fault far less often than what calls it. */
 static const char *const system_modules[] = {
-	"libc.so.*",	  "libc-2.*",	  "libpthread*",	   "ld-linux*",	 "ld-2.*",
-	"libstdc++.so.*", "libgcc_s.so*", "libm.so.*",		   "librt.so.*", "libdl.so.*",
-	"libasan.so.*",	  "libubsan.so*", "ld-musl*",		   "libc.musl*", "libinquest-stub*",
-	"linux-vdso*",	  "[vdso]",	  "ntdll*",		   "kernelbase*", "ucrtbase*",
+	"libc.so.*",	  "libc-2.*",	  "libpthread*", "ld-linux*",	"ld-2.*",
+	"libstdc++.so.*", "libgcc_s.so*", "libm.so.*",	 "librt.so.*",	"libdl.so.*",
+	"libasan.so.*",	  "libubsan.so*", "ld-musl*",	 "libc.musl*",	"libinquest-stub*",
+	"linux-vdso*",	  "[vdso]",	  "ntdll*",	 "kernelbase*", "ucrtbase*",
 };
 
 /* The pattern is whole, or ends in '*'. */
@@ -71,7 +74,8 @@ static bool matches(const char *pattern, const char *text)
 
 static const struct inq_machinery *machinery_of(const struct inq_call *call)
 {
-	for (size_t i = 0; call->place.symbol && i < sizeof(machinery) / sizeof(machinery[0]); i++) {
+	for (size_t i = 0; call->place.symbol && i < sizeof(machinery) / sizeof(machinery[0]);
+	     i++) {
 		if (matches(machinery[i].name, call->place.symbol))
 			return &machinery[i];
 	}
@@ -187,7 +191,8 @@ void inq_blame_bucket(struct inq_analysis *analysis)
 		 *analysis->event.name ? analysis->event.name : "NONE", name);
 
 	analysis->hash = hash_text(0xcbf29ce484222325ull, analysis->bucket);
-	/* A recursion is of one name however deep it went, and of whatever leaf it met its end in. */
+	/* A recursion is of one name however deep it went, and of whatever leaf it met its end in.
+	 */
 	for (i = analysis->recursion ? stack->count : analysis->blamed;
 	     i < stack->count && hashed < HASHED; i++, hashed++) {
 		name_call(&stack->calls[i], name, sizeof(name));

@@ -12,8 +12,8 @@ struct inq_machinery {
 	const char *reason; /* a sentence */
 };
 
-/* The row that explains the abort: of the outermost function of the machinery, since __assert_fail calls
- * abort and not the other way round. NULL: none does. */
+/* The row that explains the abort: of the outermost function of the machinery, since __assert_fail
+ * calls abort and not the other way round. NULL: none does. */
 const struct inq_machinery *inq_blame_machinery(const struct inq_stack *stack);
 
 /* The line to blame, or stack->count where there is none. */

@@ -46,9 +46,9 @@ enum inq_status inq_session_instruction(struct inq_session *session, uint64_t ad
 
 /* What does not write to its first operand though memory stands there. */
 static const char *const readers[] = {
-	"bt",	 "call", "cmp",	  "div",    "fadd",  "fcom",   "fdiv",	"fild",	   "fld",
-	"fmul",	 "fsub", "idiv",  "imul",   "jmp",   "ldmxcsr", "lgdt", "mul",	   "prefetch",
-	"ptest", "push", "scas",  "test",   "ucomis", "comis",	"vptest", "vucomis", "vcomis",
+	"bt",	 "call", "cmp",	 "div",	 "fadd",   "fcom",    "fdiv",	"fild",	   "fld",
+	"fmul",	 "fsub", "idiv", "imul", "jmp",	   "ldmxcsr", "lgdt",	"mul",	   "prefetch",
+	"ptest", "push", "scas", "test", "ucomis", "comis",   "vptest", "vucomis", "vcomis",
 };
 
 static bool begins_with_any(const char *text, const char *const *words, size_t count)
@@ -72,8 +72,8 @@ static bool writes_first(const char *mnemonic)
 /* Prefixes that stand before the mnemonic. */
 static const char *skip_prefixes(const char *text)
 {
-	static const char *const prefixes[] = {"rep ", "repe ", "repne ", "repz ", "repnz ",
-					       "lock ", "bnd ", "notrack ", "data16 "};
+	static const char *const prefixes[] = {"rep ",	"repe ", "repne ",   "repz ",  "repnz ",
+					       "lock ", "bnd ",	 "notrack ", "data16 "};
 
 	while (begins_with_any(text, prefixes, sizeof(prefixes) / sizeof(prefixes[0]))) {
 		text += strcspn(text, " ");
@@ -170,7 +170,8 @@ static bool parse_absolute(struct inq_memory_operand *operand, const char *at, s
 	return end > colon + 1;
 }
 
-/* One operand's text, up to a comma. A segment that is not flat (fs, gs) is the caller's to mistrust. */
+/* One operand's text, up to a comma. A segment that is not flat (fs, gs) is the caller's to
+ * mistrust. */
 static bool parse_operand(struct inq_memory_operand *operand, enum inq_machine machine,
 			  const char *at, size_t length)
 {
