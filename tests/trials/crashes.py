@@ -264,7 +264,9 @@ class Scene:
             return evidence
         if not row.wrapped and status != -row.signal:
             evidence.problems.append("died with status %d, not of signal %d" % (status, row.signal))
-        new = kernel.wait_until(lambda: self._statuses() - statuses, 30)
+        # Something else on this machine may crash meanwhile: a process that we started is known by its number.
+        own = set() if row.wrapped or row.own_pids else {"status.%d" % process.pid}
+        new = kernel.wait_until(lambda: (self._statuses() - statuses) & (own or self._statuses()), 30)
         if not new:
             evidence.problems.append("the kernel sent no core")
             return evidence
@@ -274,13 +276,13 @@ class Scene:
         with open(os.path.join(self.folder, "status." + pid), encoding="ascii") as f:
             evidence.helper_status, evidence.peak_kib = map(int, f.read().split())
         if self.ours:
-            self._take_dump(evidence, dumps)
+            self._take_dump(evidence, dumps, "" if row.wrapped or row.own_pids else ".%d." % process.pid)
         return evidence
 
-    def _take_dump(self, evidence, before):
+    def _take_dump(self, evidence, before, mark):
         if evidence.helper_status != 0:
             evidence.problems.append("inquest-core ended with wait status %d" % evidence.helper_status)
-        dump = self.tree.new_dump(before, 10)
+        dump = self.tree.new_dump(before, 10, mark)
         if not dump:
             evidence.problems.append("no dump appeared in '%s'" % self.tree.spool)
             return

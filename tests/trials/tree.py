@@ -66,7 +66,7 @@ class Tree:
             found += [os.path.join(folder, name) for name in files]
         return set(found)
 
-    def new_dump(self, before, seconds=10):
-        """Wait for one more dump than `before`; its path, or None."""
-        new = kernel.wait_until(lambda: self.dumps() - before, seconds)
+    def new_dump(self, before, seconds=10, mark=""):
+        """Wait for one more dump than `before` with the mark (".PID.") in its name; its path, or None."""
+        new = kernel.wait_until(lambda: {d for d in self.dumps() - before if mark in os.path.basename(d)}, seconds)
         return sorted(new)[-1] if new else None
