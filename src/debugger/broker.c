@@ -109,6 +109,7 @@ static const struct {
 	{"PMDM", 4},		 /* minidump of either byte order */
 	{"\x28\xb5\x2f\xfd", 4}, /* zstd frame */
 	{"!<arch>\n", 8},	 /* archive */
+	{"MZ", 2},		 /* Windows' images */
 	{"MSCF", 4},		 /* CAB */
 };
 

@@ -102,9 +102,21 @@ const struct inq_module *inq_session_module_find(struct inq_session *session, co
 
 /* --- images ----------------------------------------------------------------------- */
 
-static struct inq_wanted wanted_of(const struct inq_module *module)
+static struct inq_wanted wanted_of(struct inq_session *session, const struct inq_module *module)
 {
 	struct inq_wanted wanted = {.path = module->path};
+	const struct inq_system *system;
+
+	wanted.windows = inq_target_system(session->target, &system, NULL) == INQ_OK &&
+			 system->os == INQ_OS_WINDOWS;
+	if (wanted.windows) {
+		wanted.timestamp = module->timestamp;
+		wanted.image_size = (uint32_t)module->size;
+	}
+	if (module->debug_kind == INQ_DEBUG_PDB70) {
+		wanted.pdb_id = module->id;
+		wanted.pdb_id_size = module->id_size;
+	}
 
 	if (module->debug_kind == INQ_DEBUG_BUILD_ID) {
 		wanted.build_id = module->id;
@@ -153,7 +165,7 @@ void session_need_image(struct inq_session *session, const struct inq_module *mo
 	if (!slot || slot->image_tried)
 		return;
 	slot->image_tried = true;
-	wanted = wanted_of(module);
+	wanted = wanted_of(session, module);
 	if (!open_image_file(session, slot, &wanted) &&
 	    inq_image_open_memory(reader, module->base, &slot->image, NULL) != INQ_OK) {
 		slot->image = NULL;
@@ -191,7 +203,7 @@ void session_need_symbols(struct inq_session *session, const struct inq_module *
 	session_need_image(session, module);
 	if (!slot->image)
 		return;
-	wanted = wanted_of(module);
+	wanted = wanted_of(session, module);
 	if (!slot->image_path)
 		symbols_from_memory(session, module, slot);
 	else if (inq_symbols_open(slot->image_path, session->search, &wanted, &slot->symbols,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
- * One ELF image, from a file or from the memory of a process, as far as unwinding and identification need
+ * One ELF or PE image, from a file or from the memory of a process, as far as unwinding and identification need
  * it: program headers, sections where there are any, the build-id, the unwind tables.
  *
  * Small on purpose: no libbfd, no libdwarf, so that a confined collector may use it. It trusts nothing.
- * Addresses called "vaddr" are the image's own (as in its program headers); bias is what to add to get the
- * address in the process. Not async-signal-safe (allocation).
+ * Addresses called "vaddr" are the image's own (as in its program headers; a PE image's are its RVAs, its sections
+ * count as PT_LOADs); bias is what to add to get the address in the process. Not async-signal-safe (allocation).
  */
 #ifndef INQ_SYMBOLS_IMAGE_H
 #define INQ_SYMBOLS_IMAGE_H
@@ -18,6 +18,17 @@
 
 struct inq_file;
 struct inq_image;
+
+enum { INQ_PDB_ID = 20 }; /* a GUID as it is stored (16 bytes) and the age (4) */
+
+/* What only PE images have. */
+struct inq_image_pe {
+	uint32_t timestamp, size;    /* TimeDateStamp and SizeOfImage: what symbol servers file an image under */
+	uint32_t functions;          /* RVA of the exception directory, */
+	uint32_t functions_size;     /* bytes; 0: none */
+	bool has_pdb_id;
+	uint8_t pdb_id[INQ_PDB_ID];  /* of the RSDS record */
+};
 
 /* Where bytes come from: by file offset, or by address for a memory image. Short reads as in
  * inq_target_read(): at least one byte and INQ_OK, or a failure. */
@@ -37,7 +48,7 @@ struct inq_image_bytes {
 /**
  * Open a file (taken over, also on failure; also compressed) or an image in memory that begins at `base`.
  *
- * INQ_UNSUPPORTED: not ELF (or not of a machine that we know). INQ_BAD_DATA: damaged headers. INQ_FAULT: the
+ * INQ_UNSUPPORTED: neither ELF nor PE (or not of a machine that we know). INQ_BAD_DATA: damaged headers. INQ_FAULT: the
  * header's page could not be read.
  */
 enum inq_status inq_image_open_file(struct inq_file *file, struct inq_image **ret, struct inq_error *err);
@@ -47,7 +58,9 @@ void inq_image_free(struct inq_image *image);
 
 bool inq_image_is_memory(const struct inq_image *image);
 bool inq_image_is_64(const struct inq_image *image);
-uint16_t inq_image_elf_machine(const struct inq_image *image);
+uint16_t inq_image_elf_machine(const struct inq_image *image); /* of a PE image: ELF's number for its machine */
+/* INQ_ABSENT: an ELF image. Borrowed. */
+enum inq_status inq_image_pe(const struct inq_image *image, const struct inq_image_pe **ret, struct inq_error *err);
 uint64_t inq_image_entry(const struct inq_image *image); /* vaddr */
 
 /* vaddr of the byte at file offset 0 (the first PT_LOAD's, rounded down to its page), and of the end of the

@@ -169,6 +169,8 @@ enum inq_status image_read_headers(struct inq_image *image, struct inq_error *er
 
 	if (status == INQ_BAD_DATA)
 		return inq_fail(err, INQ_UNSUPPORTED, "not an ELF image");
+	if (status == INQ_OK && raw[0] == 'M' && raw[1] == 'Z')
+		return image_read_pe(image, err);
 	if (status != INQ_OK || (status = check_ident(raw, err)) != INQ_OK)
 		return status;
 	image->is_64 = raw[EI_CLASS] == ELFCLASS64;

@@ -52,7 +52,8 @@ struct inq_image {
 	uint64_t base;         /* in memory: where the header is */
 	char name[64];         /* for messages */
 
-	bool is_64;
+	bool is_64, is_pe;
+	struct inq_image_pe pe;
 	uint16_t machine, type;
 	uint64_t entry;
 	uint64_t section_offset; /* e_shoff */
@@ -82,6 +83,9 @@ enum inq_status image_read_raw(struct inq_image *image, uint64_t offset, void *t
 
 /* Parse the ELF header and the program headers. */
 enum inq_status image_read_headers(struct inq_image *image, struct inq_error *err);
+
+/* The same of an image that begins with "MZ". */
+enum inq_status image_read_pe(struct inq_image *image, struct inq_error *err);
 
 /* Section headers; INQ_ABSENT: a memory image, or none. */
 enum inq_status image_read_sections(struct inq_image *image, struct inq_error *err);

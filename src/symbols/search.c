@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support/buffer.h"
+#include "support/file.h"
 #include "support/opener.h"
+#include "symbols/image.h"
 #include "symbols/object.h"
 #include "symbols/symbols.h"
 
@@ -122,6 +124,36 @@ static enum inq_match compare(struct hunt *hunt, struct inq_object *object)
 	return INQ_MATCH_UNVERIFIED;
 }
 
+/* PE images have no build-id; what their records say stands for it. Only .pdata and identity are read of them. */
+static enum inq_match compare_pe(const struct inq_wanted *wanted, const struct inq_image_pe *pe)
+{
+	bool known = wanted->pdb_id_size == INQ_PDB_ID && pe->has_pdb_id;
+	bool stamped = wanted->timestamp && wanted->image_size;
+
+	if (known && memcmp(wanted->pdb_id, pe->pdb_id, INQ_PDB_ID))
+		return INQ_MATCH_NONE;
+	if (stamped && (wanted->timestamp != pe->timestamp || wanted->image_size != pe->size))
+		return INQ_MATCH_NONE;
+	return known || stamped ? INQ_MATCH_BUILD_ID : INQ_MATCH_UNVERIFIED;
+}
+
+/* The descriptor is taken over. */
+static enum inq_match try_pe(const struct hunt *hunt, int fd)
+{
+	enum inq_match match = INQ_MATCH_NONE;
+	const struct inq_image_pe *pe;
+	struct inq_image *image = NULL;
+	struct inq_file *file;
+
+	if (inq_file_open_fd(fd, hunt->real, &file, NULL) != INQ_OK ||
+	    inq_image_open_file(file, &image, NULL) != INQ_OK)
+		return INQ_MATCH_NONE;
+	if (inq_image_pe(image, &pe, NULL) == INQ_OK)
+		match = compare_pe(hunt->wanted, pe);
+	inq_image_free(image);
+	return match;
+}
+
 /* What a dump says about a file is believed only if the file is a regular one, ELF, and the right one. */
 static bool try_below(struct hunt *hunt, const char *root, const char *path)
 {
@@ -138,6 +170,8 @@ static bool try_below(struct hunt *hunt, const char *root, const char *path)
 		close(fd);
 		return false;
 	}
+	if (hunt->wanted->windows)
+		return (hunt->match = try_pe(hunt, fd)) != INQ_MATCH_NONE;
 	if (inq_object_open_fd(fd, hunt->real, &object, NULL) != INQ_OK)
 		return false;
 	hunt->match = compare(hunt, object);
@@ -197,6 +231,43 @@ static const char *base_name(const char *path)
 	return strcmp(name, "..") == 0 || strcmp(name, ".") == 0 ? "" : name;
 }
 
+/* "C:\\Windows\\System32\\ntdll.dll": only the last part means anything here. */
+static const char *windows_name(const char *path)
+{
+	const char *name = path ? path : "";
+
+	for (const char *at = name; *at; at++)
+		if (*at == '\\' || *at == '/')
+			name = at + 1;
+	return strcmp(name, "..") == 0 || strcmp(name, ".") == 0 ? "" : name;
+}
+
+/* Names have no case there, and files are kept in any; symbol servers' stores keep them by name and stamp. */
+static bool hunt_windows_image(struct hunt *hunt)
+{
+	const struct folders *roots = &hunt->search->images;
+	const struct inq_wanted *wanted = hunt->wanted;
+	const char *name = windows_name(wanted->path);
+	char small[NAME_MAX + 1];
+	size_t length = strlen(name);
+
+	if (!length || length >= sizeof(small))
+		return false;
+	for (size_t i = 0; i <= length; i++)
+		small[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a') : name[i];
+	for (size_t i = 0; i < roots->count; i++) {
+		const char *root = roots->folder[i];
+
+		if (strcmp(root, "/") == 0) /* the system's own: there are none */
+			continue;
+		if (try_format(hunt, root, "/%s", name) || try_format(hunt, root, "/%s", small) ||
+		    try_format(hunt, root, "/%s/%08X%x/%s", name, wanted->timestamp, wanted->image_size, name) ||
+		    try_format(hunt, root, "/%s/%08X%x/%s", small, wanted->timestamp, wanted->image_size, small))
+			return true;
+	}
+	return false;
+}
+
 static void hunt_begin(struct hunt *hunt, struct inq_search *search, const struct inq_wanted *wanted)
 {
 	memset(hunt, 0, sizeof(*hunt));
@@ -234,6 +305,8 @@ static bool hunt_image(struct hunt *hunt)
 	bool usable = clean_path(hunt->wanted->path, path);
 	const char *name = hunt->wanted->path ? base_name(usable ? path : hunt->wanted->path) : "";
 
+	if (hunt->wanted->windows)
+		return hunt_windows_image(hunt);
 	for (size_t i = 0; i < roots->count; i++) {
 		const char *root = roots->folder[i];
 

@@ -31,9 +31,15 @@ struct inq_wanted {
 	const char *path;       /* as the process had it */
 	const uint8_t *build_id;
 	size_t build_id_size;   /* 0: not known; then a file found by path is taken as unverified */
+	/* A PE image of Windows: the path has backslashes, and these identify it. Either that is known (not 0) must
+	 * be the file's. */
+	bool windows;
+	const uint8_t *pdb_id;  /* GUID and age, as an RSDS record has them */
+	size_t pdb_id_size;
+	uint32_t timestamp, image_size;
 };
 
-/* How sure we are that the file is the module's. */
+/* How sure we are that the file is the module's. BUILD_ID: by what identifies it, a PE image's record too. */
 enum inq_match { INQ_MATCH_NONE, INQ_MATCH_UNVERIFIED, INQ_MATCH_BUILD_ID };
 
 /**
@@ -43,7 +49,8 @@ enum inq_match { INQ_MATCH_NONE, INQ_MATCH_UNVERIFIED, INQ_MATCH_BUILD_ID };
  * semicolon-separated lists.
  *
  * @symbol_path  directories with debug files: DIR/.build-id/xx/yyyy.debug, DIR/name.debug, DIR/path.debug
- * @image_path   directories with images: DIR/path, DIR/name, DIR/.build-id/xx/yyyy
+ * @image_path   directories with images: DIR/path, DIR/name, DIR/.build-id/xx/yyyy; of Windows' images DIR/name, in
+ *               small letters too, and the layout of symbol servers, DIR/name/TIMESTAMPsize/name
  * @opener       all files are opened through it (a confined debugger cannot open any itself); copied; NULL:
  *               directly
  */

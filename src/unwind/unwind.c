@@ -156,6 +156,10 @@ static enum step find_caller(struct walk *walk, struct inq_frame *frame, bool in
 
 	if (step == STEP_NONE) {
 		*next = (struct inq_frame){0};
+		step = step_pe(walk, frame, interrupted, next);
+	}
+	if (step == STEP_NONE) {
+		*next = (struct inq_frame){0};
 		step = step_signal(walk, frame, next);
 	}
 	if (step != STEP_NONE)
@@ -360,7 +364,8 @@ void inq_unwinder_free(struct inq_unwinder *unwinder)
 const char *inq_trust_name(enum inq_trust trust)
 {
 	static const char *const NAMES[] = {
-		[INQ_TRUST_CONTEXT] = "context", [INQ_TRUST_CFI] = "cfi", [INQ_TRUST_SIGNAL] = "signal",
+		[INQ_TRUST_CONTEXT] = "context", [INQ_TRUST_CFI] = "cfi", [INQ_TRUST_PE] = "pdata",
+		[INQ_TRUST_SIGNAL] = "signal",
 		[INQ_TRUST_CALL] = "call", [INQ_TRUST_FP] = "fp", [INQ_TRUST_SCAN] = "scan",
 	};
 

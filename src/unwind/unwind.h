@@ -3,7 +3,8 @@
  * Frames from registers and memory.
  *
  * For each frame the best method that applies is taken: call frame information (.eh_frame by its header's
- * search table, else .debug_frame), the kernel's signal frame, the vdso's own CFI; then the frame pointer;
+ * search table, else .debug_frame), a PE image's unwind data (.pdata and .xdata of x86-64, all codes and both
+ * versions), the kernel's signal frame, the vdso's own CFI; then the frame pointer;
  * then a scan of the stack for return addresses that follow a call instruction. Each frame says which it was.
  * Unwinding stops by rules only (enum inq_stop), and the stack pointer strictly increases but across signal
  * frames that switched stacks, where each stack may be entered once.
@@ -27,6 +28,7 @@ struct inq_target;
 enum inq_trust {
 	INQ_TRUST_CONTEXT, /* the registers of the thread or of the exception */
 	INQ_TRUST_CFI,
+	INQ_TRUST_PE,      /* unwind data of a PE image, as exact as CFI */
 	INQ_TRUST_SIGNAL,  /* out of a signal frame: exact */
 	INQ_TRUST_CALL,    /* the call had only just happened: its return address was still on top of the stack, or
 			      in the link register (call through a bad pointer, first or last instruction) */

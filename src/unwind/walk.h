@@ -143,6 +143,7 @@ struct walk {
 /* Frame: in; its cfa, return_slot, signal and lookup_pc are filled in as they become known. `interrupted`: its pc
  * is not a return address (innermost, or below a signal frame). Next: zeroed; gets registers and trust. */
 enum step step_cfi(struct walk *walk, struct inq_frame *frame, bool interrupted, struct inq_frame *next);
+enum step step_pe(struct walk *walk, struct inq_frame *frame, bool interrupted, struct inq_frame *next);
 enum step step_signal(struct walk *walk, struct inq_frame *frame, struct inq_frame *next);
 enum step step_call(struct walk *walk, struct inq_frame *frame, struct inq_frame *next);
 enum step step_frame_pointer(struct walk *walk, struct inq_frame *frame, bool interrupted,
