@@ -160,6 +160,30 @@ Test(veil, does_not_even_read_what_it_hides)
 	cr_expect_eq(fake.reads, before);
 }
 
+/* A plain dump of Windows' has no mappings. */
+Test(veil, has_no_memory_of_modules_where_mappings_are_not_known)
+{
+	struct inq_module module = {.base = BASE + 0x1000, .size = 0x1000, .path = "C:\\a.dll"};
+	const struct inq_range *ranges;
+	uint8_t found[64];
+	size_t count, done = 0;
+
+	keep_words(1, 10);
+	veil->region_count = 0;
+	veil->modules = &module;
+	veil->module_count = 1;
+	cr_expect_eq(inq_target_read(&veil->shown, BASE + 0x1000, found, 1, &done, &err), INQ_FAULT);
+	cr_expect_eq(inq_target_read(&veil->shown, BASE + 0x1fff, found, 1, &done, &err), INQ_FAULT);
+	cr_assert_eq(inq_target_read(&veil->shown, BASE + 0xff0, found, sizeof(found), &done, &err), INQ_OK);
+	cr_expect_eq(done, 16, "it ends where the module begins");
+	cr_expect_eq(inq_target_read(&veil->shown, BASE + 0x2000, found, 1, &done, &err), INQ_OK);
+	cr_assert_eq(inq_target_memory(&veil->shown, &ranges, &count, &err), INQ_OK);
+	cr_assert_eq(count, 2);
+	cr_expect_eq(ranges[0].base + ranges[0].size, BASE + 0x1000);
+	cr_expect_eq(ranges[1].base, BASE + 0x2000);
+	veil->module_count = 0;
+}
+
 /* --- registers ---------------------------------------------------------------------------------- */
 
 Test(veil, leaves_of_a_context_only_what_is_kept)

@@ -301,13 +301,6 @@ static enum inq_status veil_regions(struct inq_target *target, const struct inq_
 	return INQ_OK;
 }
 
-/* Code that is hidden is not there at all: zeroes would be taken for it, where debuggers have the file. */
-static bool is_absent(const struct inq_veil *veil, const struct inq_region *region)
-{
-	return region->protection & INQ_PROT_EXEC &&
-	       (!veil_may_hold_code(veil, region) || !veil->inner->ops->unmodified);
-}
-
 static void add_range(struct inq_buffer *to, uint64_t base, uint64_t end)
 {
 	struct inq_range range = {base, end - base};
@@ -316,21 +309,30 @@ static void add_range(struct inq_buffer *to, uint64_t base, uint64_t end)
 		inq_buffer_append(to, &range, sizeof(range));
 }
 
-/* A range without the mappings that are absent; both lists are sorted. */
-static void add_without(struct inq_veil *veil, const struct inq_range *range, size_t *region)
+/* The mapping, or the module where no mappings are known, at an index of their list. */
+static struct inq_range hideable(const struct inq_veil *veil, size_t index)
 {
+	if (veil->region_count)
+		return (struct inq_range){veil->regions[index].base, veil->regions[index].size};
+	return (struct inq_range){veil->modules[index].base, veil->modules[index].size};
+}
+
+/* A range without what is absent of it; both lists are sorted. */
+static void add_without(struct inq_veil *veil, const struct inq_range *range, size_t *index)
+{
+	size_t count = veil->region_count ? veil->region_count : veil->module_count;
 	uint64_t at = range->base, end = range->base + range->size;
 
-	for (; *region < veil->region_count; (*region)++) {
-		const struct inq_region *hidden = &veil->regions[*region];
+	for (; *index < count; (*index)++) {
+		struct inq_range hidden = hideable(veil, *index);
 
-		if (hidden->base >= end)
+		if (hidden.base >= end)
 			break;
-		if (is_absent(veil, hidden) && hidden->base + hidden->size > at) {
-			add_range(&veil->ranges, at, hidden->base);
-			at = hidden->base + hidden->size;
+		if (veil_is_absent(veil, hidden.base) && hidden.base + hidden.size > at) {
+			add_range(&veil->ranges, at, hidden.base);
+			at = hidden.base + hidden.size;
 		}
-		if (hidden->base + hidden->size > end)
+		if (hidden.base + hidden.size > end)
 			break;
 	}
 	add_range(&veil->ranges, at, end);
@@ -342,13 +344,13 @@ static enum inq_status veil_memory(struct inq_target *target, const struct inq_r
 {
 	struct inq_veil *veil = veil_of(target);
 	enum inq_status status = inq_veil_prepare(veil, err);
-	size_t region = 0;
+	size_t index = 0;
 
 	if (status != INQ_OK || !veil_filters(veil))
 		return status == INQ_OK ? inq_target_memory(veil->inner, ret, ret_count, err) : status;
 	if (!veil->ranges.size) {
 		for (size_t i = 0; i < veil->memory_count; i++)
-			add_without(veil, &veil->memory[i], &region);
+			add_without(veil, &veil->memory[i], &index);
 	}
 	if (!inq_buffer_ok(&veil->ranges))
 		return inq_fail(err, INQ_NO_MEMORY, "out of memory");

@@ -109,6 +109,32 @@ static bool shows_code(struct inq_veil *veil, uint64_t address)
 	return veil->code.shown;
 }
 
+/*
+ * Code that is hidden is not there at all: zeroes would be taken for it, where debuggers have the file. Where no
+ * mappings are known, as in a plain dump of Windows', a module is taken for code from end to end.
+ */
+bool veil_is_absent(const struct inq_veil *veil, uint64_t address)
+{
+	const struct inq_region *region = veil_region(veil, address);
+
+	if (!veil->region_count)
+		return inq_module_at(veil->modules, veil->module_count, address) != NULL;
+	return region && region->protection & INQ_PROT_EXEC &&
+	       (!veil_may_hold_code(veil, region) || !veil->inner->ops->unmodified);
+}
+
+/* Without mappings: bytes to the next module. */
+static size_t until_module(const struct inq_veil *veil, uint64_t address, size_t size)
+{
+	for (size_t i = 0; i < veil->module_count; i++) {
+		uint64_t base = veil->modules[i].base;
+
+		if (base > address)
+			return base - address < size ? (size_t)(base - address) : size;
+	}
+	return size;
+}
+
 enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to, size_t size,
 			  size_t *ret_done, struct inq_error *err)
 {
@@ -123,7 +149,7 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 	if (!veil_filters(veil))
 		return inq_target_read(veil->inner, address, to, size, ret_done, err);
 	there = readable(veil, address, size);
-	if (!there)
+	if (!there || veil_is_absent(veil, address))
 		return inq_fail(err, INQ_FAULT, "0x%llx: not there", (unsigned long long)address);
 	region = veil_region(veil, address);
 	if (veil_may_hold_code(veil, region)) {
@@ -135,7 +161,8 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 	} else if (region && region->base + region->size - address < there) {
 		there = (size_t)(region->base + region->size - address);
 	}
-	/* Where no mapping is known the run may reach into code: hidden as well. */
+	if (!veil->region_count)
+		there = until_module(veil, address, there);
 	put_words(veil, address, to, there);
 	*ret_done = there;
 	return INQ_OK;

@@ -324,7 +324,7 @@ static void note_loss(struct inq_veil *veil, const struct walked *walked, const 
 
 	for (size_t i = 0; i < frames->count; i++)
 		guessed += frames->frames[i].trust == INQ_TRUST_SCAN;
-	if (frames->stop == INQ_STOP_LOST || frames->stop == INQ_STOP_CYCLE)
+	if (frames->stop != INQ_STOP_END)
 		veil_note(veil, "thread %u: behind frame %zu no caller could be shown to be one: %s",
 			  walked->tid, frames->count - 1, inq_stop_text(frames->stop));
 	if (guessed)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * libFuzzer target: the first byte chooses what the rest is: an expression, a section of CFI, or an ELF image
- * in whose code a thread with a stack (the image's bytes again) is unwound.
+ * libFuzzer target: the first byte chooses what the rest is: an expression, a section of CFI, a PE image's
+ * unwind info and an epilogue, or an ELF or PE image in whose code a thread with a stack (the image's bytes again) is unwound.
  */
 #include "support/file.h"
 #include "target/target.h"
 #include "unwind/cfi.h"
+#include "unwind/pe.h"
 
 #include "symbols/image.h"
 
@@ -134,13 +135,29 @@ static void fuzz_expression(const uint8_t *data, size_t size, uint8_t address_si
 	cfi_evaluate(data, size, &machine, NULL, &budget, &value, NULL, NULL);
 }
 
+static void fuzz_unwind_info(const uint8_t *data, size_t size)
+{
+	struct pe_epilogue epilogue;
+	struct pe_info info;
+
+	if (pe_parse_info(data, size, &info, NULL) == INQ_OK) {
+		if (info.count + info.epilogue_count > PE_CODES_MAX || pe_info_size(data) > size)
+			abort();
+		pe_mirror_epilogue(&info, (uint32_t)size, &epilogue);
+	}
+	if (pe_read_epilogue(data, size, 0, 5, &epilogue) &&
+	    (!epilogue.count || epilogue.count > PE_EPILOGUE_STEPS ||
+	     epilogue.steps[epilogue.count - 1].kind != PE_LEAVE))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
 		return 0;
-	switch (data[0] % 5) {
+	switch (data[0] % 6) {
 	case 0:
 		fuzz_expression(data + 1, size - 1, 8);
 		break;
@@ -152,6 +169,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		fuzz_section(data + 1, size - 1, true);
+		break;
+	case 4:
+		fuzz_unwind_info(data + 1, size - 1);
 		break;
 	default:
 		fuzz_image(data + 1, size - 1);
