@@ -309,33 +309,22 @@ static void add_range(struct inq_buffer *to, uint64_t base, uint64_t end)
 		inq_buffer_append(to, &range, sizeof(range));
 }
 
-/* The mapping, or the module where no mappings are known, at an index of their list. */
-static struct inq_range hideable(const struct inq_veil *veil, size_t index)
+static void add_without_absent(struct inq_veil *veil, const struct inq_range *range)
 {
-	if (veil->region_count)
-		return (struct inq_range){veil->regions[index].base, veil->regions[index].size};
-	return (struct inq_range){veil->modules[index].base, veil->modules[index].size};
-}
+	uint64_t at = range->base, left = range->size, start = at;
 
-/* A range without what is absent of it; both lists are sorted. */
-static void add_without(struct inq_veil *veil, const struct inq_range *range, size_t *index)
-{
-	size_t count = veil->region_count ? veil->region_count : veil->module_count;
-	uint64_t at = range->base, end = range->base + range->size;
+	while (left) {
+		bool absent;
+		uint64_t alike = veil_alike(veil, at, left, &absent);
 
-	for (; *index < count; (*index)++) {
-		struct inq_range hidden = hideable(veil, *index);
-
-		if (hidden.base >= end)
-			break;
-		if (veil_is_absent(veil, hidden.base) && hidden.base + hidden.size > at) {
-			add_range(&veil->ranges, at, hidden.base);
-			at = hidden.base + hidden.size;
+		if (absent) {
+			add_range(&veil->ranges, start, at);
+			start = at + alike;
 		}
-		if (hidden.base + hidden.size > end)
-			break;
+		at += alike;
+		left -= alike;
 	}
-	add_range(&veil->ranges, at, end);
+	add_range(&veil->ranges, start, at);
 }
 
 /* What could be read below, without hidden code; most of it reads as zeroes. */
@@ -344,13 +333,12 @@ static enum inq_status veil_memory(struct inq_target *target, const struct inq_r
 {
 	struct inq_veil *veil = veil_of(target);
 	enum inq_status status = inq_veil_prepare(veil, err);
-	size_t index = 0;
 
 	if (status != INQ_OK || !veil_filters(veil))
 		return status == INQ_OK ? inq_target_memory(veil->inner, ret, ret_count, err) : status;
 	if (!veil->ranges.size) {
 		for (size_t i = 0; i < veil->memory_count; i++)
-			add_without(veil, &veil->memory[i], &index);
+			add_without_absent(veil, &veil->memory[i]);
 	}
 	if (!inq_buffer_ok(&veil->ranges))
 		return inq_fail(err, INQ_NO_MEMORY, "out of memory");

@@ -109,30 +109,53 @@ static bool shows_code(struct inq_veil *veil, uint64_t address)
 	return veil->code.shown;
 }
 
-/*
- * Code that is hidden is not there at all: zeroes would be taken for it, where debuggers have the file. Where no
- * mappings are known, as in a plain dump of Windows', a module is taken for code from end to end.
- */
-bool veil_is_absent(const struct inq_veil *veil, uint64_t address)
+/* Mappings and modules both begin with their place; the lists are sorted by it. */
+static uint64_t next_base(const void *list, size_t count, size_t stride, uint64_t address)
 {
-	const struct inq_region *region = veil_region(veil, address);
+	size_t low = 0, high = count;
+	uint64_t base;
 
-	if (!veil->region_count)
-		return inq_module_at(veil->modules, veil->module_count, address) != NULL;
-	return region && region->protection & INQ_PROT_EXEC &&
-	       (!veil_may_hold_code(veil, region) || !veil->inner->ops->unmodified);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		memcpy(&base, (const char *)list + middle * stride, sizeof(base));
+		if (base <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == count)
+		return UINT64_MAX;
+	memcpy(&base, (const char *)list + low * stride, sizeof(base));
+	return base;
 }
 
-/* Without mappings: bytes to the next module. */
-static size_t until_module(const struct inq_veil *veil, uint64_t address, size_t size)
+/*
+ * Code that is hidden is not there at all: zeroes would be taken for it, where debuggers have the file. Where no
+ * mapping is known (a plain dump of Windows' has none, others few), a module is taken for code from end to end.
+ */
+uint64_t veil_alike(const struct inq_veil *veil, uint64_t address, uint64_t size, bool *ret_absent)
 {
-	for (size_t i = 0; i < veil->module_count; i++) {
-		uint64_t base = veil->modules[i].base;
+	const struct inq_region *region = inq_region_at(veil->regions, veil->region_count, address);
+	const struct inq_module *module;
+	uint64_t end;
 
-		if (base > address)
-			return base - address < size ? (size_t)(base - address) : size;
+	if (region) {
+		*ret_absent = region->protection & INQ_PROT_EXEC &&
+			      (!veil_may_hold_code(veil, region) || !veil->inner->ops->unmodified);
+		end = region->base + region->size;
+	} else {
+		module = inq_module_at(veil->modules, veil->module_count, address);
+		*ret_absent = module != NULL;
+		end = module ? module->base + module->size
+			     : next_base(veil->modules, veil->module_count, sizeof(*veil->modules), address);
+		if (veil->region_count) {
+			uint64_t next = next_base(veil->regions, veil->region_count, sizeof(*veil->regions), address);
+
+			end = next < end ? next : end;
+		}
 	}
-	return size;
+	return end - address < size ? end - address : size;
 }
 
 enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to, size_t size,
@@ -142,6 +165,7 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 	enum inq_status status = inq_veil_prepare(veil, err);
 	const struct inq_region *region;
 	size_t there, left;
+	bool absent = false;
 
 	*ret_done = 0;
 	if (status != INQ_OK)
@@ -149,7 +173,9 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 	if (!veil_filters(veil))
 		return inq_target_read(veil->inner, address, to, size, ret_done, err);
 	there = readable(veil, address, size);
-	if (!there || veil_is_absent(veil, address))
+	if (there)
+		there = (size_t)veil_alike(veil, address, there, &absent);
+	if (!there || absent)
 		return inq_fail(err, INQ_FAULT, "0x%llx: not there", (unsigned long long)address);
 	region = veil_region(veil, address);
 	if (veil_may_hold_code(veil, region)) {
@@ -158,11 +184,7 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 			there = left;
 		if (shows_code(veil, address))
 			return inq_target_read(veil->inner, address, to, there, ret_done, err);
-	} else if (region && region->base + region->size - address < there) {
-		there = (size_t)(region->base + region->size - address);
 	}
-	if (!veil->region_count)
-		there = until_module(veil, address, there);
 	put_words(veil, address, to, there);
 	*ret_done = there;
 	return INQ_OK;

@@ -124,8 +124,9 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 			  size_t *ret_done, struct inq_error *err);
 /* Whether the mapping is a module's code, and not writable. */
 bool veil_may_hold_code(const struct inq_veil *veil, const struct inq_region *region);
-/* Whether memory is not even there as zeroes. */
-bool veil_is_absent(const struct inq_veil *veil, uint64_t address);
+/* How many of `size` bytes from the address on are alike: not there at all, not even as zeroes (*ret_absent), or
+ * shown as they may be. At least one. */
+uint64_t veil_alike(const struct inq_veil *veil, uint64_t address, uint64_t size, bool *ret_absent);
 void veil_sort_words(struct inq_veil *veil);
 
 /* veil_names.c: names of files, and which of them are shown. All strings live as long as the veil;
