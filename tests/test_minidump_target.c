@@ -256,7 +256,7 @@ Test(minidump_regions, come_out_of_memory_information)
 	struct inq_region *regions;
 	size_t count;
 
-	cr_assert_eq(inq_regions_from_infos(&infos, NULL, 0, &regions, &count, NULL), INQ_OK);
+	cr_assert_eq(inq_regions_from_infos(&infos, &regions, &count, NULL), INQ_OK);
 	cr_assert_eq(count, 5, "without the empty one, and the one over another");
 	cr_assert_eq(regions[0].flags, INQ_REGION_FREE);
 	cr_assert_eq(regions[1].protection, INQ_PROT_READ | INQ_PROT_WRITE);
@@ -267,42 +267,6 @@ Test(minidump_regions, come_out_of_memory_information)
 	cr_assert_eq(regions[3].flags, INQ_REGION_IMAGE);
 	cr_assert_eq(regions[4].base + (regions[4].size - 1), UINT64_MAX,
 		     "cut at the end of the address space");
-	free(regions);
-}
-
-Test(minidump_regions, are_completed_by_the_modules_where_the_list_tells_of_no_gap)
-{
-	struct md_memory_info items[] = {
-		{.base = 0x3000,
-		 .size = 0x1000,
-		 .state = MD_MEM_COMMIT,
-		 .protection = MD_PAGE_READWRITE,
-		 .type = MD_MEM_IMAGE},
-		{.base = 0x9000, .size = 0x1000, .state = MD_MEM_FREE},
-	};
-	static const struct inq_module modules[] = {
-		{.base = 0x6000, .size = 0x1000, .path = "/lib/b.so"},
-		{.base = 0x2000, .size = 0x3000, .path = "/lib/a.so"},
-		{.base = 0x8000, .size = 0x1000, .path = "/lib/old.so", .unloaded = true},
-	};
-	struct inq_dump_memory_infos infos = {.count = 1, .items = items};
-	struct inq_region *regions;
-	size_t count;
-
-	cr_assert_eq(inq_regions_from_infos(&infos, modules, 3, &regions, &count, NULL), INQ_OK);
-	cr_assert_eq(count, 4, "%zu: the module in two parts, the region in it, the other module", count);
-	cr_assert_eq(regions[0].base, 0x2000);
-	cr_assert_eq(regions[0].size, 0x1000);
-	cr_assert_eq(regions[0].protection, INQ_PROT_READ | INQ_PROT_EXEC);
-	cr_assert_eq(regions[1].protection, INQ_PROT_READ | INQ_PROT_WRITE);
-	cr_assert_eq(regions[2].base, 0x4000);
-	cr_assert_eq(regions[2].size, 0x1000);
-	cr_assert_eq(regions[3].base, 0x6000);
-	free(regions);
-
-	infos.count = 2;
-	cr_assert_eq(inq_regions_from_infos(&infos, modules, 3, &regions, &count, NULL), INQ_OK);
-	cr_assert_eq(count, 2, "a list with gaps is of the whole address space");
 	free(regions);
 }
 

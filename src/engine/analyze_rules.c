@@ -170,6 +170,13 @@ static bool stack_overflow(struct facts *facts)
 	return true;
 }
 
+/* Does the kernel say that there was nothing at all? A small dump's list of mappings is not the
+ * whole. */
+static bool is_unmapped(const struct facts *facts)
+{
+	return strcmp(facts->found->event.code_name, "SEGV_MAPERR") == 0;
+}
+
 static bool null_call(struct facts *facts)
 {
 	if (facts->found->access != INQ_ACCESS_EXECUTE || facts->pc >= NEAR_NULL)
@@ -183,7 +190,7 @@ static bool bad_jump(struct facts *facts)
 	const struct inq_analysis *found = facts->found;
 	const struct inq_instruction *instruction = &found->instruction;
 
-	if (found->access == INQ_ACCESS_EXECUTE && !found->region && facts->region_count) {
+	if (found->access == INQ_ACCESS_EXECUTE && is_unmapped(facts)) {
 		explain(facts, "It jumped to 0x%llx, where nothing is mapped.",
 			(unsigned long long)facts->pc);
 		return true;
@@ -274,13 +281,21 @@ static bool truncated_mapping(struct facts *facts)
 static bool write_to_read_only(struct facts *facts)
 {
 	const struct inq_analysis *found = facts->found;
+	const struct inq_region *region = found->region;
+	struct inq_place place;
 
-	if (!found->region || !(found->region->protection & INQ_PROT_READ) ||
-	    found->region->protection & INQ_PROT_WRITE || found->access == INQ_ACCESS_READ)
+	if (!found->has_address || found->access != INQ_ACCESS_WRITE || is_unmapped(facts))
+		return false;
+	inq_session_place(facts->session, found->address, &place);
+	if (region ? !(region->protection & INQ_PROT_READ) || region->protection & INQ_PROT_WRITE
+		   : !place.module)
 		return false;
 	explain(facts, "Memory that may only be read was written, at 0x%llx.",
 		(unsigned long long)found->address);
-	explain_region(facts);
+	if (region)
+		explain_region(facts);
+	else
+		explain(facts, " It lies in %s.", place.module_name);
 	return true;
 }
 
@@ -306,7 +321,7 @@ static bool bad_pointer(struct facts *facts)
 	found->cause = found->access == INQ_ACCESS_WRITE  ? "invalid-pointer-write"
 		       : found->access == INQ_ACCESS_READ ? "invalid-pointer-read"
 							  : "invalid-pointer-access";
-	if (found->has_address && !found->region && facts->region_count)
+	if (found->has_address && is_unmapped(facts))
 		explain(facts, "0x%llx was %s, where nothing is mapped.",
 			(unsigned long long)found->address, done_to(found));
 	else

@@ -341,10 +341,9 @@ static enum inq_status make_regions(struct mini *mini, struct inq_error *err)
 		mini->region_count = mini->maps.count;
 		return INQ_OK;
 	}
-	(void)once(mini, &mini->modules_made, make_modules, NULL);
 	if (inq_dump_memory_infos(mini->dump, &infos, NULL) == INQ_OK && infos->count)
-		return inq_regions_from_infos(infos, mini->modules, mini->module_count,
-					      &mini->regions, &mini->region_count, err);
+		return inq_regions_from_infos(infos, &mini->regions, &mini->region_count, err);
+	(void)once(mini, &mini->modules_made, make_modules, NULL);
 	(void)once(mini, &mini->ranges_made, make_ranges, NULL);
 	if (!mini->module_count && !mini->range_count)
 		return inq_fail(err, INQ_ABSENT, "the dump tells nothing of memory");

@@ -70,60 +70,19 @@ static size_t tidy(struct inq_region *regions, size_t count)
 	return kept;
 }
 
-/* Append what of the piece none of the first `known` regions covers: at most one part more than it meets of
- * them. Pieces come in ascending order; *first is where the next one goes on. */
-static size_t put_around(struct inq_region *regions, size_t known, size_t *first, size_t count,
-			 struct inq_region piece)
+enum inq_status inq_regions_from_infos(const struct inq_dump_memory_infos *infos,
+				       struct inq_region **ret, size_t *ret_count,
+				       struct inq_error *err)
 {
-	uint64_t at = piece.base, last = at + (piece.size - 1);
-
-	while (*first < known && regions[*first].base + (regions[*first].size - 1) < at)
-		(*first)++;
-	for (size_t i = *first;; i++) {
-		uint64_t base = i < known ? regions[i].base : UINT64_MAX;
-		bool cut = i < known && base <= last;
-		uint64_t stop = cut ? base : last + 1; /* may be 2^64 as 0 */
-
-		if (!cut || base > at) {
-			piece.base = at;
-			piece.size = stop - at;
-			regions[count++] = piece;
-		}
-		if (!cut || base + (regions[i].size - 1) >= last)
-			return count;
-		at = base + regions[i].size;
-	}
-}
-
-/* The modules as regions that can be read and executed. */
-static size_t put_modules(struct inq_region *regions, const struct inq_module *modules, size_t count)
-{
-	size_t put = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (!modules[i].unloaded && modules[i].size)
-			regions[put++] = (struct inq_region){
-				.base = modules[i].base,
-				.size = modules[i].size,
-				.protection = INQ_PROT_READ | INQ_PROT_EXEC,
-				.flags = INQ_REGION_IMAGE,
-				.name = modules[i].path,
-			};
-	return tidy(regions, put);
-}
-
-/* Regions of the list; true if it tells of gaps too, and so of the whole address space. */
-static bool put_infos(struct inq_region *regions, const struct inq_dump_memory_infos *infos,
-		      size_t *ret_count)
-{
-	bool whole = false;
+	struct inq_region *regions = malloc((infos->count + 1) * sizeof(*regions));
 	size_t count = 0;
 
+	if (!regions)
+		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu regions", infos->count);
 	for (size_t i = 0; i < infos->count; i++) {
 		const struct md_memory_info *info = &infos->items[i];
 		bool committed = info->state & MD_MEM_COMMIT;
 
-		whole |= (info->state & MD_MEM_FREE) != 0;
 		if (info->size)
 			regions[count++] = (struct inq_region){
 				.base = info->base,
@@ -134,31 +93,6 @@ static bool put_infos(struct inq_region *regions, const struct inq_dump_memory_i
 			};
 	}
 	*ret_count = tidy(regions, count);
-	return whole;
-}
-
-enum inq_status inq_regions_from_infos(const struct inq_dump_memory_infos *infos,
-				       const struct inq_module *modules, size_t module_count,
-				       struct inq_region **ret, size_t *ret_count,
-				       struct inq_error *err)
-{
-	/* Each module is cut by the regions in it, each region cuts at most one. */
-	struct inq_region *regions =
-		malloc((2 * infos->count + 2 * module_count + 1) * sizeof(*regions));
-	size_t known, count, first = 0;
-
-	if (!regions)
-		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu regions", infos->count);
-	if (!put_infos(regions, infos, &known)) {
-		struct inq_region *images = regions + 2 * infos->count + module_count;
-
-		count = known;
-		module_count = put_modules(images, modules, module_count);
-		for (size_t i = 0; i < module_count; i++)
-			count = put_around(regions, known, &first, count, images[i]);
-		known = tidy(regions, count);
-	}
-	*ret_count = known;
 	*ret = regions;
 	return INQ_OK;
 }
@@ -172,21 +106,45 @@ enum inq_status inq_regions_from_memory(const struct inq_module *modules, size_t
 	 * modules. */
 	struct inq_region *regions =
 		malloc((2 * module_count + range_count + 1) * sizeof(*regions));
-	size_t count, first = 0;
+	size_t count = 0, first = 0;
 
 	if (!regions)
 		return inq_fail(err, INQ_NO_MEMORY, "no memory for %zu regions",
 				module_count + range_count);
-	count = module_count = put_modules(regions, modules, module_count);
-	for (size_t i = 0; i < range_count; i++)
-		count = put_around(regions, module_count, &first, count,
-				   (struct inq_region){
-					   .base = ranges[i].base,
-					   .size = ranges[i].size,
-					   .protection = INQ_PROT_READ | INQ_PROT_WRITE,
-					   .flags = INQ_REGION_ANONYMOUS,
-					   .name = "",
-				   });
+	for (size_t i = 0; i < module_count; i++)
+		if (!modules[i].unloaded && modules[i].size)
+			regions[count++] = (struct inq_region){
+				.base = modules[i].base,
+				.size = modules[i].size,
+				.protection = INQ_PROT_READ | INQ_PROT_EXEC,
+				.flags = INQ_REGION_IMAGE,
+				.name = modules[i].path,
+			};
+	module_count = tidy(regions, count);
+	count = module_count;
+	for (size_t i = 0; i < range_count; i++) {
+		uint64_t at = ranges[i].base, last = at + (ranges[i].size - 1);
+
+		while (first < module_count && regions[first].base + (regions[first].size - 1) < at)
+			first++;
+		for (size_t m = first;; m++) {
+			uint64_t module = m < module_count ? regions[m].base : UINT64_MAX;
+			bool cut = m < module_count && module <= last;
+			uint64_t stop = cut ? module : last + 1; /* may be 2^64 as 0 */
+
+			if (!cut || module > at)
+				regions[count++] = (struct inq_region){
+					.base = at,
+					.size = stop - at,
+					.protection = INQ_PROT_READ | INQ_PROT_WRITE,
+					.flags = INQ_REGION_ANONYMOUS,
+					.name = "",
+				};
+			if (!cut || module + (regions[m].size - 1) >= last)
+				break;
+			at = module + regions[m].size;
+		}
+	}
 	*ret_count = tidy(regions, count);
 	*ret = regions;
 	return INQ_OK;

@@ -13,12 +13,9 @@
 
 struct inq_dump_memory_infos;
 
-/* MEMORY_BASIC_INFORMATION as regions, gaps (MEM_FREE) included. A list without any gap tells only of the
- * memory that the dump holds (letter F not given): the modules stand where it is silent, so that their code
- * is known to be some. `ret` is freed with free(); sorted by base, disjoint: of two that overlap the first
- * counts. INQ_NO_MEMORY. */
+/* MEMORY_BASIC_INFORMATION as regions, gaps (MEM_FREE) included. `ret` is freed with free(); sorted
+ * by base, disjoint: of two that overlap the first counts. INQ_NO_MEMORY. */
 enum inq_status inq_regions_from_infos(const struct inq_dump_memory_infos *infos,
-				       const struct inq_module *modules, size_t module_count,
 				       struct inq_region **ret, size_t *ret_count,
 				       struct inq_error *err);
 
