@@ -29,19 +29,19 @@
 #include <unistd.h>
 
 #include "inquest-stub.h"
+#include "stubbed.h"
 
-#define FRAME __attribute__((noinline, noclone))
 #ifndef STATIC
 #pragma weak inquest_install
 #pragma weak inquest_dump_now
 #pragma weak inquest_annotate
 #endif
 
-static volatile int after;
+volatile int after;
 static void *volatile nothing;
-static const char *argument = "";
+const char *argument = "";
 
-FRAME static void crash(void)
+void crash(void)
 {
 	after += *(volatile int *)nothing;
 	after++;
@@ -53,13 +53,13 @@ static void *crash_in_thread(void *unused)
 	return unused;
 }
 
-static int fail(const char *what)
+int fail(const char *what)
 {
 	perror(what);
 	exit(3);
 }
 
-static void say(const char *text)
+void say(const char *text)
 {
 	puts(text);
 	fflush(stdout);
@@ -70,7 +70,7 @@ static void say(const char *text)
 static volatile int called;
 static volatile char *page;
 
-static void install_ours(void)
+void install_ours(void)
 {
 	const struct inquest_options options = {
 		.version = INQUEST_STUB_VERSION,
@@ -84,7 +84,7 @@ static void install_ours(void)
 	}
 }
 
-static void handle(int signal, void (*handler)(int, siginfo_t *, void *), int flags)
+void handle(int signal, void (*handler)(int, siginfo_t *, void *), int flags)
 {
 	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
 
@@ -239,7 +239,7 @@ static void mode_flags(void)
 	__asm__ volatile("sub $4, %%rsp\n pushf\n orq $0x40400, (%%rsp)\n popf\n ud2" ::: "memory");
 }
 
-FRAME static int overflow(int depth)
+int overflow(int depth)
 {
 	volatile char room[256];
 
@@ -273,17 +273,17 @@ static void mode_close(void)
 	crash();
 }
 
-/* ACTION:NR,NR...: those system calls are answered by an errno, a trap, or death. */
-static void mode_seccomp(void)
+/* Answered by an errno, a trap, or death. */
+void filter_calls(const char *rule)
 {
 	struct sock_filter filter[64] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
 	struct sock_fprog program = {1, filter};
-	unsigned action = SECCOMP_RET_ERRNO | (unsigned)atoi(argument);
-	const char *at = strchr(argument, ':');
+	unsigned action = SECCOMP_RET_ERRNO | (unsigned)atoi(rule);
+	const char *at = strchr(rule, ':');
 
-	if (strncmp(argument, "trap", 4) == 0)
+	if (strncmp(rule, "trap", 4) == 0)
 		action = SECCOMP_RET_TRAP;
-	else if (strncmp(argument, "kill", 4) == 0)
+	else if (strncmp(rule, "kill", 4) == 0)
 		action = SECCOMP_RET_KILL_PROCESS;
 	for (; at && program.len < 60; at = strchr(at + 1, ',')) {
 		filter[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
@@ -294,6 +294,11 @@ static void mode_seccomp(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		fail("seccomp");
+}
+
+static void mode_seccomp(void)
+{
+	filter_calls(argument);
 	crash();
 }
 
@@ -557,10 +562,7 @@ static void mode_server(void)
 	}
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} modes[] = {
+static const struct mode modes[] = {
 	{"plain", crash},
 	{"mended", mode_mended},
 	{"before-resets", mode_before_resets},
@@ -592,16 +594,25 @@ static const struct {
 	{"unload", mode_unload},
 	{"load-and-unload", mode_load_and_unload},
 	{"server", mode_server},
+	{NULL, NULL},
 };
+
+static void run(const struct mode *mode, const char *name)
+{
+	for (; mode->name; mode++) {
+		if (strcmp(name, mode->name) == 0)
+			mode->run();
+	}
+}
 
 int main(int argc, char *argv[])
 {
+	static const struct mode *const tables[] = {modes, ruin_modes, process_modes, memory_modes};
+
 	if (argc > 2)
 		argument = argv[2];
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (argc > 1 && strcmp(argv[1], modes[i].name) == 0)
-			modes[i].run();
-	}
+	for (size_t i = 0; argc > 1 && i < sizeof(tables) / sizeof(tables[0]); i++)
+		run(tables[i], argv[1]);
 	fputs("usage: stubbed MODE [ARGUMENT]\n", stderr);
 	return 3;
 }

@@ -80,7 +80,7 @@ class StubLab:
         before = options.pop("before", None)
 
         def prepare():
-            crashes.resource.setrlimit(crashes.resource.RLIMIT_CORE, (0, 0))
+            crashes.resource.setrlimit(crashes.resource.RLIMIT_CORE, (1, 1))
             if before:
                 before()
         options.setdefault("stderr", subprocess.PIPE)
@@ -129,13 +129,16 @@ class StubLab:
         return found
 
     def of_user(self):
-        """What still runs, or waits to be reaped, of the user."""
+        """What still runs, or waits to be reaped, of the user. A zombie that init was left with is its to reap, and
+        some take their time."""
         left = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 if os.stat("/proc/" + pid).st_uid == self.user.pw_uid:
                     with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as f:
-                        left.append((int(pid), f.read().split(" (")[1][:24]))
+                        name, _, rest = f.read().partition(" (")[2].rpartition(") ")
+                    if not rest.startswith("Z 1 "):
+                        left.append((int(pid), name, rest[:1]))
             except OSError:
                 continue
         return left

@@ -14,45 +14,84 @@ import time
 import crashes
 import kernel
 import lab
-from stub_lab import ABRT, ILL, SEGV, StubLab, died, is_dump, signalled
+from stub_lab import ABRT, ILL, SEGV, SYS, StubLab, died, is_dump, signalled
 from trial import Skip, collecting, expect, trial
 
-# mode, argument, environment letter or None where the program installs the stub itself, signal, dumps, B number
+# mode, argument, letters of INQUEST or None where the program installs the stub itself, signal, dumps (None: as it may
+# be), B number. Without a dump, the kernel's handler has the crash.
 CASES = (
     ("plain", "", "m", SEGV, 1, "B1"),
+    ("trapped-call", "", "m", SYS, 1, "B4"),
+    ("queue-itself", "", "m", signal.SIGBUS, 1, "B5"),
     ("small-altstack", "", "m", SEGV, 1, "B6"),
+    ("coroutine", "", "m", SEGV, 1, "B6"),
+    ("no-guard", "", "m", SEGV, None, "B6"),
+    ("no-altstack", "", "m", SEGV, 0, "B6"),
+    ("altstack-overflow", "", None, SEGV, 0, "B6"),
+    ("jump", "7fffffffeffe", "m", SEGV, 1, "B7"),
+    ("jump", "ffffffffffffffff", "m", SEGV, 1, "B7"),
+    ("stack-odd", "", "m", SEGV, 1, "B8"),
+    ("stack-in-heap", "", "m", SEGV, 1, "B8"),
+    ("read", "10", "m", SEGV, 1, "B9"),
+    ("read", "7ffffffff000", "m", SEGV, 1, "B9"),
+    ("between", "", "m", SEGV, 1, "B9"),
+    ("guard", "", "m", SEGV, 1, "B9"),
     ("malloc-lock", "", "m", ABRT, 1, "B10"),
     ("at-exit", "", "m", SEGV, 1, "B10"),
+    ("in-loader", "", "m", SEGV, 1, "B10"),
+    ("load", "{c}/plugin-constructor.so", "m", SEGV, 1, "B10"),
+    ("load", "{c}/plugin-ifunc.so", "m", SEGV, 1, "B10"),
+    ("in-fork-handler", "", "m", SEGV, 1, "B10"),
+    ("in-thread-exit", "", "m", SEGV, 1, "B10"),
     ("no-thread-pointer", "", "m", SEGV, 1, "B11"),
+    ("floating-point", "", "m", SEGV, 1, "B11"),
     ("flags", "", "m", ILL, 1, "B3,B11"),
     ("before-crashes", "", None, SEGV, 0, "B12"),
     ("forgets-siginfo", "", "m", SEGV, 1, "B12"),
+    ("profiled", "", "m", SEGV, 1, "B12"),
+    ("blocked", "", "m", SEGV, 0, "B12"),
+    ("ignored", "", "m", SEGV, 0, "B12"),
     ("mended", "", None, SEGV, 1, "B13"),
     ("before-resets", "", None, SEGV, 1, "B13"),
     ("before-once", "", None, SEGV, 1, "B13"),
+    ("before-nodefer", "", None, SEGV, 0, "B13"),
     ("before-aborts", "", None, ABRT, 1, "B13"),
     ("before-spins", "", None, SEGV, 1, "B13"),
     ("after-chains", "", "m", SEGV, 1, "B13"),
+    ("memfd", "", "m", SEGV, 1, "B14"),
     ("many-crash", "16", "m", SEGV, 1, "B17"),
     ("churn", "", "m", SEGV, 1, "B18"),
+    ("vfork-waiter", "", "m", SEGV, 1, "B18"),
+    ("io-uring", "", "m", SEGV, 1, "B18"),
     ("leader-gone", "", "m", SEGV, 1, "B19"),
     ("vfork", "", "m", SEGV, 2, "B20"),
+    ("clone-vm", "", "m", SEGV, 2, "B21"),
+    ("early", "", "m", SEGV, 0, "B22"),
     ("reaper", "", "m", SEGV, 1, "B24"),
     ("ignores-children", "", "m", SEGV, 1, "B24"),
     ("all-descriptors", "", "m", SEGV, 1, "B29"),
+    ("sparse", "", "m", SEGV, 1, "B33"),
+    ("sparse", "", "mA", SEGV, 1, "B33"),
+    ("all-mappings", "", "m", SEGV, 1, "B33"),
+    ("deep-stack", "", "m", SEGV, 1, "B33"),
+    ("huge-pages", "", "mw", SEGV, 1, "B33"),
+    ("truncated-file", "", "mA", SEGV, 1, "B33"),
+    ("sibling-maps", "", "mA", SEGV, 1, "B34"),
+    ("dump-and-crash", "30000", "m", SEGV, None, "B37"),
 )
 # Modes of crashme that die of themselves with the stub preloaded.
 OTHERS = (("overflow", SEGV, 1, "B6"), ("overflow-thread", SEGV, 1, "B6"), ("call-null", SEGV, 1, "B7"),
           ("rsp-null", SEGV, 1, "B8"), ("rsp-wild", signal.SIGBUS, 1, "B8"), ("read-wild", SEGV, 1, "B2"),
           ("double-free", ABRT, 1, "B4"), ("trap", signal.SIGTRAP, 1, "B4"), ("fpe", signal.SIGFPE, 1, "B4"),
-          ("bus", signal.SIGBUS, 1, "B3"), ("in-handler", SEGV, 1, "B12"), ("many-maps", SEGV, 1, "B33"))
+          ("bus", signal.SIGBUS, 1, "B3"), ("in-handler", SEGV, 1, "B12"), ("many-maps", SEGV, 1, "B33"),
+          ("undumpable", SEGV, 0, "B28"))
 
 
 def hold_case(here, what, argv, letters, number, dumps):
-    """Without the stub first: that status is what must be seen."""
+    """It dies of its own signal in time, and leaves that many dumps."""
     end = here.crash(argv, letters=letters, dumps=dumps, seconds=15)
     died(end, number, what, 12)
-    expect(len(end.dumps) == dumps, "%s: %d dumps, not %d; it said: %s", what, len(end.dumps), dumps,
+    expect(dumps is None or len(end.dumps) == dumps, "%s: %d dumps, not %s; it said: %s", what, len(end.dumps), dumps,
            end.said.strip()[:200])
     for path in end.dumps:
         expect(is_dump(path), "%s: '%s' is no minidump", what, path)
@@ -63,16 +102,23 @@ def register_case(name, argv, letters, number, dumps):
     @trial("stub.robust." + name)
     def run(context):
         with StubLab(context) as here:
-            words = [here.program(argv[0]), *argv[1:]]
-            if letters:
+            words = [here.program(argv[0]), *(word.replace("{c}", here.crashers) for word in argv[1:])]
+            if letters:    # without the stub first: that status is what must be seen
                 bare = here.crash(words, letters=None, preload=False, dumps=0, seconds=15)
-                expect(bare.status == -number, "without the stub it ends with %d", bare.status)
+                expect(bare.status == -number, "without the stub it ends with %d: %s", bare.status, bare.said)
             hold_case(here, name, words, letters, number, dumps)
 
 
-for _mode, _argument, _letters, _number, _dumps, _b in CASES:
-    register_case("%s.%s" % (_b, _mode), ["stubbed", _mode] + ([_argument] if _argument else []), _letters, _number,
-                  _dumps)
+def case_name(row, rows):
+    """The mode, with what tells rows of one mode apart."""
+    mode, argument, letters, *_ = row
+    alike = [r for r in rows if r[0] == mode]
+    more = [] if len(alike) == 1 else [argument.rpartition("/")[2] or letters]
+    return ".".join([row[-1], "-".join([mode, *more])])
+
+
+for _row in CASES:
+    register_case(case_name(_row, CASES), ["stubbed", _row[0]] + ([_row[1]] if _row[1] else []), *_row[2:5])
 for _mode, _number, _dumps, _b in OTHERS:
     register_case("%s.%s" % (_b, _mode), ["crashme", _mode], "m", _number, _dumps)
 
