@@ -562,10 +562,11 @@ static bool finish(struct collect *collect)
 	struct inq_spool_name name;
 
 	name_dump(collect, &name);
+	/* In this order: a traced thread that dies is not gone, for its process's parent, before its tracer lets go; and who
+	 * is stopped here, by its user, never would. The crashed thread waits for its word, and not for ever. */
+	inq_stop_resume(&collect->stopped);
 	inq_waiting_dismiss(&collect->waiting, 0);
 	INQ_HOLD(dismissed);
-	/* At once: a traced thread that dies is not gone, for its process's parent, before its tracer lets go. */
-	inq_stop_resume(&collect->stopped);
 	/* A copy's memory has all been read, or goes on being read while the dump is written. */
 	if (collect->snapshot_memory >= 0 && !hear(collect, INQ_WORKER_RELEASED, end))
 		return false;
@@ -595,9 +596,9 @@ static int run(struct collect *collect)
 	if (!good) {
 		/* Before the process goes on to die: the kernel's handler is to see it. */
 		prctl(PR_SET_NAME, FAILED_NAME);
+		inq_stop_resume(&collect->stopped);
 		if (collect->memory >= 0)
 			inq_waiting_dismiss(&collect->waiting, EIO);
-		inq_stop_resume(&collect->stopped);
 	} else {
 		good = finish(collect);
 	}

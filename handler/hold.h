@@ -28,7 +28,7 @@
 	POINT(worker, "worker", "forked, not confined yet")                                         \
 	POINT(confined, "worker", "confined, nothing was parsed")                                   \
 	POINT(gathered, "worker", "everything was read, the process is not released yet")           \
-	POINT(dismissed, "collect", "the process was told to die, its threads are still stopped")   \
+	POINT(dismissed, "collect", "its threads run again, and the process was told to die")       \
 	POINT(released, "worker", "the process was released, nothing is written")                   \
 	POINT(written, "core, collect", "the worker has finished, the file has no name yet")        \
 	POINT(named, "keeper", "the dump has its name, and nobody was told")                        \

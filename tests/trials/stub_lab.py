@@ -34,8 +34,8 @@ class StubLab:
     """One folder for the dumps of the user's own. The kernel looks at no crash meanwhile (core_pattern `core`, limit
     0), so that every dump is the collector's."""
 
-    def __init__(self, context, user="victim"):
-        self.context, self.tree = context, context.tree
+    def __init__(self, context, user="victim", where=None):
+        self.context, self.tree = context, where or context.tree
         if os.geteuid() != 0:
             raise Skip("needs root, to become other users")
         lost = self.tree.missing("inquest-collect") or (not self.tree.stub and "no stub in '%s'" % self.tree.prefix)
@@ -164,7 +164,7 @@ def died(end, number, what="", within=DEADLINE):
 
 
 def signalled(here, path, commands=".ecxr; .exr -1; k"):
-    done = subprocess.run([here.tree.debugger, "-z", path, "-c", commands + "; q"], capture_output=True, text=True,
+    done = subprocess.run([here.context.tree.debugger, "-z", path, "-c", commands + "; q"], capture_output=True, text=True,
                           errors="replace", timeout=30, check=False, stdin=subprocess.DEVNULL,
                           env=dict(os.environ, DEBUGINFOD_URLS="", LC_ALL="C.UTF-8"))
     expect(done.returncode == 0, "inquest -z: %s", (done.stdout + done.stderr)[-200:])

@@ -211,7 +211,7 @@ def attacks(pid):
                 os.readlink("/proc/%d/exe" % pid)
             else:
                 with open("/proc/%d/%s" % (pid, name), "rb") as f:
-                    if not f.read(1):
+                    if name != "mem" and not f.read(1):
                         continue    # it is about to end, and has nothing any more
             found[name] = True
         except OSError:
