@@ -123,10 +123,10 @@ class HeldLab(StubLab):
         process.stderr.close()
         return status, time.monotonic() - since
 
-    def all_points(self):
+    def all_points(self, **options):
         """One crash, all points: gives (role, point, pid) of each as it stops there; goes on afterwards."""
         self.want(*POINTS)
-        process = self.crashing("threads", "3")
+        process = self.crashing("threads", "3", **options)
         roles, left = {}, {"collector": list(COLLECTOR), "keeper": list(KEEPER), "worker": list(WORKER)}
         end = time.monotonic() + 30
         try:
@@ -224,8 +224,10 @@ def wrong_descriptors(here, role, point, pid):
 def descriptors(context):
     """Each process holds what its table says and nothing else, though the program has descriptors to hand down."""
     with open(__file__, "rb") as leaked, HeldLab(context) as here, collecting() as wrong:
-        os.set_inheritable(leaked.fileno(), True)
-        for role, point, pid in here.all_points():
+        for role, point, pid in here.all_points(pass_fds=[leaked.fileno()]):
+            if role == "collector" and point == "start":
+                expect(leaked.name in (os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)),
+                       "the program's descriptor was not handed down")
             if point in ("start", "arguments"):
                 continue    # what was handed down is closed next
             wrong += ["%s at '%s': %s" % (role, point, words) for words in wrong_descriptors(here, role, point, pid)]
