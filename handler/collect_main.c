@@ -20,6 +20,7 @@
 #include "handler/keeper.h"
 #include "handler/minimal.h"
 #include "handler/worker.h"
+#include "support/secret.h"
 #include "target/stop.h"
 #include "target/waiting.h"
 
@@ -674,6 +675,9 @@ int main(int argc, char *argv[])
 	INQ_HOLD(arguments);
 	inq_inherited_close(collect.args.event);
 	inq_inherited_reset(collect.want_debugger);
+	/* What threads have in registers passes through here. A debugger that is started would inherit the limit. */
+	if (!collect.want_debugger)
+		inq_secret_lock_all();
 	inq_identity_of_parent(&collect.identity);
 	INQ_HOLD(identity);
 	inq_config_load(INQ_CONFIG_FILE, &collect.config, NULL);

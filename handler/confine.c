@@ -115,7 +115,7 @@ static int set_limits(const struct inq_confinement *confinement)
 	} rows[] = {
 		{RLIMIT_CORE, 1}, /* of exactly 1 byte: the kernel never pipes such a core, see core(5) */
 		{RLIMIT_NPROC, 0},
-		{RLIMIT_MEMLOCK, 0},
+		{RLIMIT_MEMLOCK, confinement->max_memory}, /* what is locked stays so, and grows */
 		{RLIMIT_MSGQUEUE, 0},
 		{RLIMIT_NOFILE, 64},
 		{RLIMIT_FSIZE, confinement->max_file},

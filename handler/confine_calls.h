@@ -33,6 +33,7 @@
 	CALL(munmap, -1, 0, 0, "malloc")                                                                \
 	CALL(madvise, -1, 0, 0, "malloc")                                                               \
 	CALL(mprotect, 2, PROT_EXEC, 0, "malloc; nothing executable")                                   \
+	CALL(mlock2, -1, 0, 0, "what stacks hold is not swapped")                                       \
 	CALL(getrandom, -1, 0, 0, "malloc")                                                             \
 	CALL(sysinfo, -1, 0, 0, "qsort of glibc asks how much memory there is")                         \
 	CALL(futex, -1, 0, 0, "locks of glibc")                                                         \

@@ -10,6 +10,7 @@
 #include "handler/hold.h"
 #include "handler/wishes.h"
 #include "privacy/veil.h"
+#include "support/secret.h"
 #include "support/behind.h"
 #include "target/dying.h"
 
@@ -213,6 +214,8 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	enum inq_status status;
 	int file = -1;
 
+	/* Before the first byte of the process is here. */
+	inq_secret_lock_all();
 	INQ_HOLD(worker);
 	status = inq_dump_options_parse(job->letters ? job->letters : job->config->dump, &options, &err);
 	inq_acquire(job->identity, job->args, job->core, &acquired);

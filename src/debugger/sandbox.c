@@ -44,6 +44,7 @@ static const int plain_calls[] = {
 	SCMP_SYS(munmap),
 	SCMP_SYS(mremap),
 	SCMP_SYS(madvise),
+	SCMP_SYS(mlock2),
 	SCMP_SYS(brk),
 	SCMP_SYS(futex),
 	SCMP_SYS(rt_sigaction),
@@ -255,7 +256,11 @@ enum inq_status sandbox_enter(const int *keep, size_t count, struct inq_error *e
 	status = set_limits(err);
 	if (status == INQ_OK)
 		status = drop_root(err);
-	/* Without its broker it is of no use; after drop_root(), which would undo it. */
+	/* A crash while it holds what others' stacks held leaves no core, whatever core_pattern says (for a pipe
+	 * RLIMIT_CORE counts for nothing); after drop_root(), which would undo it, as the next. */
+	if (status == INQ_OK && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		status = inq_fail_os(err, "dumpable");
+	/* Without its broker it is of no use. */
 	if (status == INQ_OK && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		status = inq_fail_os(err, "parent death signal");
 	if (status == INQ_OK && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

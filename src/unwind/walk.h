@@ -38,14 +38,14 @@ enum {
 /* A space is the target (NULL) or an image's vaddrs. */
 struct memory_page {
 	struct inq_image *space;
-	uint64_t base;     /* of the page */
+	uint64_t base;      /* of the page */
 	uint16_t low, high; /* what of it is there: [low, high) */
-	uint8_t data[MEMORY_PAGE];
 };
 
 struct memory {
 	struct inq_target *target;
-	struct memory_page *pages[MEMORY_PAGES]; /* allocated when used */
+	struct memory_page pages[MEMORY_PAGES];
+	uint8_t (*data)[MEMORY_PAGE]; /* theirs, made when the first is used: what stacks hold may be a secret */
 };
 
 /* All of it or false. */

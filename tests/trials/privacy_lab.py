@@ -33,7 +33,8 @@ def all_cases(crashers):
 
 
 class Road:
-    """Use with `with`. Every taking has a folder of its own, and forget() removes what is no longer needed."""
+    """Use with `with`, more than once if need be: inside, the machine's settings may be held. Every taking has a folder
+    of its own, and forget() removes what is no longer needed; close() removes the rest."""
     name = None
 
     def __init__(self, context, where=None):
@@ -49,6 +50,9 @@ class Road:
         return self
 
     def __exit__(self, *what):
+        pass
+
+    def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cases(self):
@@ -59,11 +63,7 @@ class Road:
 
     def forget(self, taken):
         for path in {taken.filtered} | ({taken.whole} if taken.whole_secrets == taken.secrets else set()):
-            folder = os.path.dirname(path)
-            if folder.startswith(self.folder):
-                shutil.rmtree(folder, ignore_errors=True)
-            else:
-                os.unlink(path)
+            shutil.rmtree(os.path.dirname(path), ignore_errors=True)
 
     def take(self, case, letters):
         """Of two crashes, for roads where a process dies only once."""
@@ -132,7 +132,6 @@ class Kernel(Road):
                 os.unlink(self.tree.config)
         else:
             self.write(self.saved)
-        super().__exit__(*what)
 
     def write(self, data):
         with open(self.tree.config, "wb") as f:
@@ -146,8 +145,8 @@ class Kernel(Road):
         # Its own: on a busy machine other programs crash as well.
         dumps = lambda: [d for d in self.tree.dumps() if ".%d." % process.pid in os.path.basename(d)]
         found = kernel.wait_until(dumps, DEADLINE)
-        expect(found, "%s, %s: no dump", case, letters)
-        return found[0], secrets
+        expect(found, "%s, %s: no dump; core_pattern is '%s'", case, letters, kernel.get(kernel.PATTERN))
+        return shutil.move(found[0], os.path.dirname(secrets)), secrets
 
 
 class Core(Road):
@@ -164,7 +163,6 @@ class Core(Road):
 
     def __exit__(self, *what):
         self.settings.__exit__(*what)
-        super().__exit__(*what)
 
     def take(self, case, letters):
         folder = self.place()

@@ -5,6 +5,8 @@ $PRIVACY_RUNS says how often, spread evenly over roads and cases. Where nothing 
 third case, another third than the road before it. With $PRIVACY_REPORT the figures of each road are appended to that
 file.
 """
+import contextlib
+import itertools
 import os
 import re
 
@@ -22,11 +24,13 @@ BY_CHANCE = 1e-4    # less likely than this is no chance
 SHARE = max(1, -(-RUNS // (len(privacy_lab.ROADS) * 20)))
 
 
-def frames(context, dump):
-    """[(module, symbol, offset)] of each thread; names of modules without folders."""
+def frames(context, dump, guessed):
+    """[(module, symbol, offset)] of each thread; names of modules without folders. Without `guessed` only those before
+    the first that was found by looking for calls: what lies around by chance is another in another process."""
     told = inquest.answers(context.tree, dump, ["~*k 0n400", "q"], ["-i", context.crashers + ":" + LIBRARIES])
-    return [[(os.path.basename(f["module"] or ""), f["symbol"], f["offset"]) for f in t["frames"]]
-            for t in told["~*k 0n400"][0]["threads"]]
+    sure = (lambda frame: True) if guessed else (lambda frame: frame["trust"] != "scan")
+    return [[(os.path.basename(f["module"] or ""), f["symbol"], f["offset"])
+             for f in itertools.takewhile(sure, t["frames"])] for t in told["~*k 0n400"][0]["threads"]]
 
 
 def look_at(road, case, letters, taken, wrong, tally):
@@ -37,7 +41,8 @@ def look_at(road, case, letters, taken, wrong, tally):
         if "R" in letters and re.search(rb"/(home|root|tmp|usr|var)/", f.read()):
             wrong.append("%s, %s: a folder is named" % (case, letters))
     if road.compares:
-        before, after = (frames(road.context, path) for path in (taken.whole, taken.filtered))
+        before, after = (frames(road.context, path, taken.secrets == taken.whole_secrets)
+                         for path in (taken.whole, taken.filtered))
         if before != after:
             wrong.append("%s, %s: frames differ: %s, then %s" % (case, letters, [len(t) for t in before],
                                                                   [len(t) for t in after]))
@@ -54,20 +59,23 @@ def cases_of(road, kind):
     return road.cases() if RUNS else road.cases()[privacy_lab.ROADS.index(kind) % 3::3]
 
 
+def try_case(road, case, letters, wrong, tally):
+    taken = road.take(case, letters)
+    if road.compares:
+        plain = canaries.scan(taken.whole, taken.whole_secrets)
+        expect(len(plain) >= LEAST, "%s: the plain dump holds only %d secrets: nothing is tried", case, len(plain))
+    look_at(road, case, letters, taken, wrong, tally)
+    road.forget(taken)
+
+
 def hold(context, kind):
     tally = canaries.Tally()
-    with kind(context) as road, collecting() as wrong:
+    with collecting() as wrong, contextlib.closing(kind(context)) as road:
         for run in range(SHARE):
-            for number, case in enumerate(cases_of(road, kind)):
-                letters = LETTERS[(run + number) % len(LETTERS)]
-                road.compares = run % COMPARED == 0
-                taken = road.take(case, letters)
-                if road.compares:
-                    plain = canaries.scan(taken.whole, taken.whole_secrets)
-                    expect(len(plain) >= LEAST,
-                           "%s: the plain dump holds only %d secrets: nothing is tried", case, len(plain))
-                look_at(road, case, letters, taken, wrong, tally)
-                road.forget(taken)
+            road.compares = run % COMPARED == 0
+            with road:
+                for number, case in enumerate(cases_of(road, kind)):
+                    try_case(road, case, LETTERS[(run + number) % len(LETTERS)], wrong, tally)
         report(road, tally, wrong)
         if tally.p() < BY_CHANCE:
             wrong.append("parts of secrets: " + str(tally))
