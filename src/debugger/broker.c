@@ -4,6 +4,7 @@
 #include "debugger/broker.h"
 
 #include "debugger/sandbox.h"
+#include "support/finder.h"
 #include "target/live.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ enum request_kind {
 	REQUEST_NOTE,     /* a line of the text in the CAB; the path holds it */
 	REQUEST_DETACH,
 	REQUEST_ALL,      /* dumps of all processes; the path holds the arguments */
+	REQUEST_FIND,     /* where files of a name lie; argument: deep */
 };
 
 /* Both go over a SOCK_SEQPACKET socket between two processes of the same program. */
@@ -193,11 +195,32 @@ static int open_by_broker(void *user, const char *path, enum inq_status *ret_sta
 	return ask_fd(user, (struct request){.kind = REQUEST_PATH}, path, NULL, ret_status, err);
 }
 
+/* Names of what is there and no more: opening one is a request of its own. */
+static size_t find_by_broker(void *user, const char *name, bool deep, char *to, size_t size)
+{
+	const struct request request = {.kind = REQUEST_FIND, .argument = deep};
+	char paths[DUMP_PATH] = "";
+	enum inq_status status;
+	size_t used = 0;
+	int fd = ask(user, request, name, paths, &status, NULL);
+
+	if (fd >= 0)
+		close(fd);
+	if (status != INQ_OK)
+		return 0;
+	while (used < sizeof(paths) && paths[used])
+		used += strnlen(paths + used, sizeof(paths) - used) + 1;
+	if (used > size || used > sizeof(paths))
+		return 0;
+	memcpy(to, paths, used);
+	return used;
+}
+
 struct inq_opener broker_opener(struct broker *broker)
 {
 	if (broker->socket < 0)
 		return inq_opener_direct();
-	return (struct inq_opener){.open = open_by_broker, .user = broker};
+	return (struct inq_opener){.open = open_by_broker, .find = find_by_broker, .user = broker};
 }
 
 int broker_open_dump(struct broker *broker, const char *name, char ret_path[DUMP_PATH],
@@ -373,6 +396,7 @@ struct service {
 	struct inq_live *live;
 	bool has_read; /* something was opened for the worker, which may be in its hands since */
 	struct place places[PLACE_SLOTS];
+	struct inq_finder *finder; /* made when first asked */
 };
 
 /* A descriptor to read from; -1: see the status. */
@@ -441,6 +465,19 @@ static int serve_write(const struct request *request, struct service *service, c
 	return fd;
 }
 
+/* The answer's path holds the paths, one behind the other; the last byte stays 0. */
+static enum inq_status serve_find(const struct request *request, struct service *service, char path[DUMP_PATH],
+				  struct inq_error *err)
+{
+	enum inq_status status = INQ_OK;
+
+	if (!service->finder)
+		status = inq_finder_new("", &service->finder, err);
+	if (status == INQ_OK && !inq_finder_find(service->finder, request->path, request->argument, path, DUMP_PATH - 1))
+		status = inq_fail(err, INQ_ABSENT, "'%s': no file of that name", request->path);
+	return status;
+}
+
 static int serve_one(const struct request *request, struct service *service, struct answer *answer)
 {
 	bool reads = request->kind == REQUEST_PATH || request->kind == REQUEST_DUMP;
@@ -450,6 +487,8 @@ static int serve_one(const struct request *request, struct service *service, str
 
 	if (reads)
 		fd = serve_read(request, service, answer->path, &status, &err);
+	else if (request->kind == REQUEST_FIND)
+		status = serve_find(request, service, answer->path, &err);
 	else if (request->kind == REQUEST_ALL)
 		status = serve_all(request, service, answer->path, &err);
 	else
@@ -482,5 +521,6 @@ void broker_serve(int socket, pid_t worker, struct inq_live *live)
 		if (!sent)
 			break;
 	}
+	inq_finder_free(service.finder);
 	drop_all(service.places);
 }

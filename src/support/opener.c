@@ -3,6 +3,8 @@
 
 #include "support/opener.h"
 
+#include "support/finder.h"
+
 #include <stdbool.h>
 
 #include <errno.h>
@@ -166,4 +168,18 @@ int inq_open(const struct inq_opener *opener, const char *path, enum inq_status 
 	if (!opener || !opener->open)
 		return open_direct(NULL, path, ret_status, err);
 	return opener->open(opener->user, path, ret_status, err);
+}
+
+size_t inq_open_find(const struct inq_opener *opener, const char *name, bool deep, char *to, size_t size)
+{
+	struct inq_finder *finder;
+	size_t used;
+
+	if (opener && opener->find)
+		return opener->find(opener->user, name, deep, to, size);
+	if ((opener && opener->open && opener->open != open_direct) || inq_finder_new("", &finder, NULL) != INQ_OK)
+		return 0;
+	used = inq_finder_find(finder, name, deep, to, size);
+	inq_finder_free(finder);
+	return used;
 }

@@ -12,6 +12,8 @@
 
 #include "support/error.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define INQ_OPEN_MAX (1ull << 43) /* bytes */
@@ -25,6 +27,8 @@ struct inq_opener {
 	 * bytes. NULL: root and path are joined and opened. */
 	int (*open_below)(void *user, const char *root, const char *path, char *ret_real,
 			  enum inq_status *ret_status, struct inq_error *err);
+	/* Paths of files of a name, as inq_finder_find(). NULL: this process looks for them. */
+	size_t (*find)(void *user, const char *name, bool deep, char *to, size_t size);
 	void *user;
 };
 
@@ -38,5 +42,8 @@ int inq_open(const struct inq_opener *opener, const char *path, enum inq_status 
 /* `path` (absolute or not, no component "..": INQ_UNSUPPORTED) below `root`. */
 int inq_open_below(const struct inq_opener *opener, const char *root, const char *path, char *ret_real,
 		   enum inq_status *ret_status, struct inq_error *err);
+
+/* Where files of the name lie on this machine, through the opener; see support/finder.h. */
+size_t inq_open_find(const struct inq_opener *opener, const char *name, bool deep, char *to, size_t size);
 
 #endif

@@ -16,7 +16,10 @@
 #define INQ_SYSTEM_DEBUGDIR "/usr/lib/debug"
 #endif
 
-enum { MAX_FOLDERS = 64 };
+enum {
+	MAX_FOLDERS = 64,
+	FOUND_MAX = 8192, /* bytes of paths that are tried for one name */
+};
 
 struct folders {
 	char *text; /* the list, cut apart; owned */
@@ -27,6 +30,7 @@ struct folders {
 struct inq_search {
 	char *symbol_path, *image_path;
 	struct folders symbols, images;
+	char cache[PATH_MAX]; /* of debuginfod's clients, "" none */
 	struct inq_opener opener;
 };
 
@@ -59,6 +63,22 @@ static bool split(const char *list, struct folders *ret)
 	return true;
 }
 
+/* As debuginfod_find_debuginfo(3) finds it. */
+static void find_cache(char ret[PATH_MAX])
+{
+	const char *own = getenv("DEBUGINFOD_CACHE_PATH"), *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	int length;
+
+	if (own && *own)
+		length = snprintf(ret, PATH_MAX, "%s", own);
+	else if (base && *base)
+		length = snprintf(ret, PATH_MAX, "%s/debuginfod_client", base);
+	else
+		length = snprintf(ret, PATH_MAX, "%s/.cache/debuginfod_client", home ? home : "");
+	if (length >= PATH_MAX || ret[0] != '/' || (!own && !base && !home))
+		ret[0] = '\0';
+}
+
 enum inq_status inq_search_new(const char *symbol_path, const char *image_path,
 			       const struct inq_opener *opener, struct inq_search **ret,
 			       struct inq_error *err)
@@ -70,6 +90,7 @@ enum inq_status inq_search_new(const char *symbol_path, const char *image_path,
 	search->symbol_path = strdup(symbol_path ? symbol_path : "");
 	search->image_path = strdup(image_path ? image_path : "");
 	search->opener = opener ? *opener : inq_opener_direct();
+	find_cache(search->cache);
 	if (!search->symbol_path || !search->image_path || !split(search->symbol_path, &search->symbols) ||
 	    !split(*search->image_path ? search->image_path : "/", &search->images)) {
 		inq_search_free(search);
@@ -194,17 +215,22 @@ static bool try_format(struct hunt *hunt, const char *root, const char *format, 
 	return length > 0 && length < (int)sizeof(path) && try_below(hunt, root, path);
 }
 
-/* DIR/.build-id/xx/yyyy and what follows. */
-static bool try_build_id(struct hunt *hunt, const char *root, const char *suffix)
+static bool build_id_hex(const struct inq_wanted *wanted, char ret[2 * INQ_BUILD_ID_MAX + 1])
 {
-	char hex[2 * INQ_BUILD_ID_MAX + 1] = "";
-	const struct inq_wanted *wanted = hunt->wanted;
-
 	if (wanted->build_id_size < 2 || wanted->build_id_size > INQ_BUILD_ID_MAX)
 		return false;
 	for (size_t i = 0; i < wanted->build_id_size; i++)
-		snprintf(hex + 2 * i, 3, "%02x", wanted->build_id[i]);
-	return try_format(hunt, root, "/.build-id/%.2s/%s%s", hex, hex + 2, suffix);
+		snprintf(ret + 2 * i, 3, "%02x", wanted->build_id[i]);
+	return true;
+}
+
+/* DIR/.build-id/xx/yyyy and what follows. */
+static bool try_build_id(struct hunt *hunt, const char *root, const char *suffix)
+{
+	char hex[2 * INQ_BUILD_ID_MAX + 1];
+
+	return build_id_hex(hunt->wanted, hex) &&
+	       try_format(hunt, root, "/.build-id/%.2s/%s%s", hex, hex + 2, suffix);
 }
 
 /* --- the module's path: hostile ------------------------------------------------------------------- */
@@ -298,6 +324,37 @@ static enum inq_status hunt_end(struct hunt *hunt, bool found, const char *what,
 	return status;
 }
 
+/* A file that this machine has under the name, wherever it lies. Only its build-id can say that it is the one. */
+static bool try_found(struct hunt *hunt, const char *name, bool deep)
+{
+	char paths[FOUND_MAX];
+	size_t size = inq_open_find(&hunt->search->opener, name, deep, paths, sizeof(paths));
+
+	for (size_t at = 0; at < size; at += strlen(paths + at) + 1) {
+		if (try_below(hunt, "/", paths + at))
+			return true;
+	}
+	return false;
+}
+
+/* The module of a filtered dump has its bare name: where it usually lies, then everywhere. One with a folder was
+ * looked for there, and is looked for where it usually lies. */
+static bool hunt_by_name(struct hunt *hunt, const char *name, bool bare)
+{
+	if (!hunt->wanted->build_id_size || !*name)
+		return false;
+	return try_found(hunt, name, false) || (bare && try_found(hunt, name, true));
+}
+
+/* debuginfod's clients keep what they fetched by build-id (debuginfod-find(1), "CACHE"). */
+static bool try_cache(struct hunt *hunt, const char *kind)
+{
+	char hex[2 * INQ_BUILD_ID_MAX + 1];
+
+	return *hunt->search->cache && build_id_hex(hunt->wanted, hex) &&
+	       try_format(hunt, hunt->search->cache, "/%s/%s", hex, kind);
+}
+
 static bool hunt_image(struct hunt *hunt)
 {
 	const struct folders *roots = &hunt->search->images;
@@ -322,7 +379,9 @@ static bool hunt_image(struct hunt *hunt)
 		if (try_build_id(hunt, hunt->search->symbols.folder[i], ""))
 			return true;
 	}
-	return try_build_id(hunt, INQ_SYSTEM_DEBUGDIR, "");
+	return try_build_id(hunt, INQ_SYSTEM_DEBUGDIR, "") ||
+	       hunt_by_name(hunt, name, hunt->wanted->path && !strchr(hunt->wanted->path, '/')) ||
+	       try_cache(hunt, "executable");
 }
 
 enum inq_status inq_search_image(struct inq_search *search, const struct inq_wanted *wanted, char **ret_path,
@@ -379,7 +438,7 @@ static bool hunt_debug(struct hunt *hunt, const char *image_path, const char *li
 		if (try_build_id(hunt, roots->folder[i], ".debug"))
 			return true;
 	}
-	if (try_build_id(hunt, INQ_SYSTEM_DEBUGDIR, ".debug"))
+	if (try_build_id(hunt, INQ_SYSTEM_DEBUGDIR, ".debug") || try_cache(hunt, "debuginfo"))
 		return true;
 	if (link && *link && !strchr(link, '/')) {
 		hunt->check_crc = true;
