@@ -129,6 +129,7 @@ INQ_STREAM_WRITER(inq_write_dso_debug);
 INQ_STREAM_WRITER(inq_write_handles);
 INQ_STREAM_WRITER(inq_write_thread_infos);
 INQ_STREAM_WRITER(inq_write_unloaded);
+INQ_STREAM_WRITER(inq_write_details);
 INQ_STREAM_WRITER(inq_write_system_memory);
 INQ_STREAM_WRITER(inq_write_vm_counters);
 INQ_STREAM_WRITER(inq_write_token);

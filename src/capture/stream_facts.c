@@ -82,6 +82,50 @@ INQ_STREAM_WRITER(inq_write_unloaded)
 	return INQ_OK;
 }
 
+static void add_processors(const struct inq_run *run, struct inq_buffer *text)
+{
+	for (size_t i = 0; run->options->letters & INQ_DUMP_t && i < run->thread_count; i++) {
+		const struct inq_thread *thread = &run->threads[i];
+
+		if (thread->processors)
+			inq_buffer_printf(text, "processors %u %.*s\n", thread->tid, (int)thread->processors_size,
+					  thread->processors);
+	}
+}
+
+static void add_build_ids(const struct inq_run *run, struct inq_buffer *text)
+{
+	const struct inq_module *modules;
+	size_t count;
+
+	if (!(run->options->letters & INQ_DUMP_u) ||
+	    inq_target_unloaded(run->target, &modules, &count, NULL) != INQ_OK)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (modules[i].debug_kind != INQ_DEBUG_BUILD_ID)
+			continue;
+		inq_buffer_printf(text, "unloaded %llx %llx ", (unsigned long long)modules[i].base,
+				  (unsigned long long)modules[i].size);
+		for (size_t n = 0; n < modules[i].id_size; n++)
+			inq_buffer_printf(text, "%02x", modules[i].id[n]);
+		inq_buffer_append(text, "\n", 1);
+	}
+}
+
+INQ_STREAM_WRITER(inq_write_details)
+{
+	struct inq_buffer text = {0};
+
+	(void)argument;
+	(void)err;
+	add_processors(run, &text);
+	add_build_ids(run, &text);
+	if (!text.size && inq_buffer_ok(&text))
+		return INQ_ABSENT;
+	inq_writer_stream(run->writer, type, inq_writer_add(run->writer, &text, 1));
+	return INQ_OK;
+}
+
 /* --- memory of the machine and of the process ------------------------------------------------------- */
 
 static uint64_t known(uint64_t value)

@@ -181,6 +181,7 @@ static void show_unloaded(struct debugger *debugger, const struct choice *choice
 		return;
 	for (size_t i = 0; i < count && !out_stop(out); i++) {
 		const char *slash = strrchr(modules[i].path, '/'), *name = slash ? slash + 1 : modules[i].path;
+		char id[2 * INQ_BUILD_ID_MAX + 1];
 
 		if (choice->by_address ? choice->address < modules[i].base ||
 						 choice->address - modules[i].base >= modules[i].size
@@ -188,8 +189,10 @@ static void show_unloaded(struct debugger *debugger, const struct choice *choice
 			continue;
 		if (!shown++)
 			out_print(out, "\nUnloaded modules:\n");
-		out_print(out, "%s %s   %s\n", ADDRESS(debugger, modules[i].base),
-			  ADDRESS(debugger, modules[i].base + modules[i].size), name);
+		id_text(&modules[i], id);
+		out_print(out, "%s %s   %s%s%s\n", ADDRESS(debugger, modules[i].base),
+			  ADDRESS(debugger, modules[i].base + modules[i].size), name,
+			  choice->verbose && *id ? "\n    Build ID:          " : "", choice->verbose ? id : "");
 	}
 }
 

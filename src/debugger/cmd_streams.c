@@ -217,6 +217,18 @@ enum inq_status command_runaway(struct debugger *debugger, const struct invocati
 	return status;
 }
 
+static void show_start(struct debugger *debugger, uint64_t address)
+{
+	struct inq_place place;
+
+	if (!address)
+		return;
+	inq_session_place(debugger->session, address, &place);
+	out_print(&debugger->out, "Started: %s (", ADDRESS(debugger, address));
+	show_place(&debugger->out, &place, address);
+	out_print(&debugger->out, ")\n");
+}
+
 enum inq_status command_ttime(struct debugger *debugger, const struct invocation *call,
 			      struct inq_error *err)
 {
@@ -236,6 +248,11 @@ enum inq_status command_ttime(struct debugger *debugger, const struct invocation
 		return inq_fail(err, INQ_ABSENT, "no times of this thread are known (the letter t brings them into a dump)");
 	if (thread->create_time)
 		out_print(out, "Created: %s\n", time_text(when, thread->create_time));
+	show_start(debugger, thread->start_address);
+	if (thread->processors)
+		out_print(out, "Affinity: processors %.*s\n", (int)thread->processors_size, thread->processors);
+	else if (thread->affinity)
+		out_print(out, "Affinity: %llx\n", (unsigned long long)thread->affinity);
 	out_print(out, "Kernel:  ");
 	show_time(out, thread->kernel_us);
 	out_print(out, "\nUser:    ");

@@ -17,6 +17,13 @@
  * /proc/PID as they were, then the end of the kernel's log. */
 #define MD_STREAM_INQUEST_KERNEL 0x496e0003u
 
+/* UTF-8 lines of what Microsoft's lists have no field for:
+ *   "processors TID LIST"          decimal; LIST as in /proc/PID/status ("0-3,64-127"), of threads that
+ *                                  may run on processors beyond 63, in the order of the thread list
+ *   "unloaded BASE SIZE BUILD-ID"  hexadecimal, of unloaded modules, in the order of their list
+ * A reader skips lines that it does not know. */
+#define MD_STREAM_INQUEST_DETAILS 0x496e0004u
+
 /* A type of md_object_info: struct md_inquest_handle, then UTF-8 lines "key: value" to its end. */
 #define MD_OBJECT_INFO_INQUEST 0x496e0001u
 

@@ -61,6 +61,7 @@ static const struct name streams[] = {
 	{MD_STREAM_INQUEST_INFO, "InquestInfo"},
 	{MD_STREAM_INQUEST_CLASSES, "InquestClasses"},
 	{MD_STREAM_INQUEST_KERNEL, "InquestKernel"},
+	{MD_STREAM_INQUEST_DETAILS, "InquestDetails"},
 	{MD_STREAM_FACEBOOK_LOGCAT, "FacebookLogcat"},
 	{MD_STREAM_FACEBOOK_APP_CUSTOM_DATA, "FacebookAppCustomData"},
 	{MD_STREAM_FACEBOOK_BUILD_ID, "FacebookBuildId"},

@@ -662,6 +662,7 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 		/* What else it tells as well, while there is memory to read it from. */
 		(void)inq_dying_told_make(dying, NULL);
 	}
+	inq_dying_thread_starts(dying);
 	*ret = &dying->target;
 	return INQ_OK;
 }

@@ -105,6 +105,8 @@ enum inq_status inq_dying_unmodified(struct inq_target *target, uint64_t address
 
 /* dying_wanted.c: operations of the target, but for the first and the last. */
 void inq_dying_thread_facts(struct inq_dying *dying);
+/* Last: asks the finished target itself. */
+void inq_dying_thread_starts(struct inq_dying *dying);
 enum inq_status inq_dying_handles(struct inq_target *target, const struct inq_handle **ret, size_t *ret_count,
 				  struct inq_error *err);
 enum inq_status inq_dying_token(struct inq_target *target, const struct inq_token **ret, struct inq_error *err);

@@ -26,26 +26,30 @@ static void add_thread(struct inq_dying *dying, const struct inq_dying_stopped *
 }
 
 /* The crashed thread's extended registers lie in its signal frame: an XSAVE area whose software bytes, at 464, say
- * how long it is and what is enabled (struct _fpx_sw_bytes in the kernel's sigcontext.h). */
+ * how long it is and what is enabled, and which ends with a second mark (struct _fpx_sw_bytes and FP_XSTATE_MAGIC2 in
+ * the kernel's sigcontext.h): a frame without either has the FXSAVE image alone. */
 static void take_frame_xstate(struct inq_dying *dying, struct inq_dying_registers *registers)
 {
-	const uint32_t magic = 0x46505853;
+	const uint32_t magic = 0x46505853, end_magic = 0x46505845;
 	struct {
 		uint32_t magic, extended_size;
 		uint64_t features;
 		uint32_t size, padding;
 	} software;
 	uint64_t at = dying->jit.fp_address;
+	uint32_t end = 0;
 	uint8_t *area;
 
 	registers->xstate_size = 0;
 	if (!at || !(dying->source.wants & INQ_PROC_XSTATE) ||
 	    inq_target_read_all(&dying->target, at + INQ_XSTATE_XCR0, &software, sizeof(software), NULL) != INQ_OK ||
-	    software.magic != magic || software.size > INQ_XSTATE_MAX)
+	    software.magic != magic || software.size > INQ_XSTATE_MAX ||
+	    software.size < INQ_XSTATE_LEGACY + INQ_XSTATE_HEADER ||
+	    inq_target_read_all(&dying->target, at + software.size, &end, sizeof(end), NULL) != INQ_OK ||
+	    end != end_magic)
 		return;
-	area = calloc(1, INQ_XSTATE_MAX);
-	if (area && software.size > INQ_XSTATE_XCR0 + sizeof(software.features) &&
-	    inq_target_read_all(&dying->target, at, area, software.size, NULL) == INQ_OK) {
+	area = malloc(software.size);
+	if (area && inq_target_read_all(&dying->target, at, area, software.size, NULL) == INQ_OK) {
 		memcpy(area + INQ_XSTATE_XCR0, &software.features, sizeof(software.features));
 		inq_dying_core_keep_xstate(&dying->core, registers, area, software.size);
 	}

@@ -5,6 +5,7 @@
 #include "target/dying_facts.h"
 #include "target/dying_private.h"
 
+#include "target/thread_start.h"
 #include "target/xstate.h"
 
 #include <string.h>
@@ -33,6 +34,14 @@ void inq_dying_thread_facts(struct inq_dying *dying)
 
 	if (dying->source.wants & INQ_PROC_THREADS)
 		inq_thread_facts(&files, boot_time(dying), dying->threads, dying->thread_count);
+}
+
+void inq_dying_thread_starts(struct inq_dying *dying)
+{
+	const struct inq_proc_files files = files_of(dying);
+
+	if (dying->source.wants & INQ_PROC_THREADS)
+		inq_thread_starts(&dying->target, &files, dying->threads, dying->thread_count);
 }
 
 enum inq_status inq_dying_handles(struct inq_target *target, const struct inq_handle **ret, size_t *ret_count,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "target/minidump_modules.h"
+#include "target/minidump_details.h"
 
 #include "minidump/reader.h"
 
@@ -135,6 +136,8 @@ enum inq_status inq_minidump_modules(struct inq_dump *dump, enum inq_os os, stru
 			.timestamp = unloaded->items[i].time,
 			.unloaded = true,
 		};
+	/* Before they are sorted: its lines are in the order of the list. */
+	inq_minidump_details_modules(dump, made, count);
 	qsort(made, count, sizeof(*made), by_base);
 	*ret = made;
 	*ret_count = count;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "target/minidump_threads.h"
+#include "target/minidump_details.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,7 @@ enum inq_status inq_minidump_threads(struct inq_dump *dump, struct inq_thread **
 	qsort(index, list->count, sizeof(*index), by_tid);
 	add_names(dump, threads, index, list->count);
 	add_times(dump, threads, index, list->count);
+	inq_minidump_details_threads(dump, threads, list->count);
 	free(index);
 	*ret = threads;
 	*ret_count = list->count;

@@ -113,6 +113,23 @@ static uint64_t affinity_of(const struct inq_proc_file *file)
 	return mask;
 }
 
+/* "Cpus_allowed_list:\t0-3,64-127", where the mask of 64 has not room for all; else NULL. */
+static const char *processors_of(const struct inq_proc_file *file, size_t *ret_size)
+{
+	const char *value;
+	bool beyond = false;
+
+	if (!inq_status_value(file->data, file->size, "Cpus_allowed_list", &value, ret_size))
+		return NULL;
+	for (const char *at = value, *end = value + *ret_size; at < end;) {
+		if (*at >= '0' && *at <= '9')
+			beyond |= take_number(&at, end, 10) >= 64;
+		else
+			at++;
+	}
+	return beyond ? value : NULL;
+}
+
 void inq_thread_facts(const struct inq_proc_files *files, uint64_t boot, struct inq_thread *threads, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -121,8 +138,10 @@ void inq_thread_facts(const struct inq_proc_files *files, uint64_t boot, struct 
 
 		if (stat)
 			thread_stat(stat, boot, &threads[i]);
-		if (status)
+		if (status) {
 			threads[i].affinity = affinity_of(status);
+			threads[i].processors = processors_of(status, &threads[i].processors_size);
+		}
 	}
 }
 

@@ -73,7 +73,9 @@ struct inq_thread {
 	uint64_t create_time;        /* as process; 0 unknown */
 	uint64_t user_us, kernel_us;
 	uint64_t start_address;      /* 0 unknown */
-	uint64_t affinity;           /* mask of processors 0 to 63; 0 unknown */
+	uint64_t affinity;           /* mask of processors 0 to 63; 0 unknown, or none of these */
+	const char *processors;      /* all that it may run on, "0-3,64-127", where some are beyond 63; else NULL */
+	size_t processors_size;      /* bytes; no NUL behind them */
 	bool has_times;              /* create_time, user_us and kernel_us are known */
 	bool exited;                 /* listed, but already dead */
 	bool has_exit_status;
