@@ -7,6 +7,7 @@
 #include "capture/capture.h"
 #include "capture/run.h"
 #include "letters_victim.h"
+#include "minidump/inquest.h"
 #include "minidump/reader.h"
 #include "privacy/veil.h"
 #include "target/live.h"
@@ -127,7 +128,8 @@ static bool asks(const char *letters, const char *row)
 /* Present because of what happened, not of what was asked for. */
 static bool depends(uint32_t type)
 {
-	return type == MD_STREAM_COMMENT_W || type == MD_STREAM_COMMENT_A || type == MD_STREAM_EXCEPTION;
+	return type == MD_STREAM_COMMENT_W || type == MD_STREAM_COMMENT_A || type == MD_STREAM_EXCEPTION ||
+	       type == MD_STREAM_INQUEST_DETAILS;
 }
 
 /* @has  the letters' streams that this target can give; NULL: all */

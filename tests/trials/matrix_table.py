@@ -2,8 +2,8 @@
 """What each letter of .dump promises, written by hand from the table of the manual and of the seeds: the streams of
 the directory on each kind of target. Nothing here is derived from the program's own table."""
 from minidump import (AUXV, CMD_LINE, COMMENT_A, COMMENT_W, CPU_INFO, CRASHPAD_INFO, DSO_DEBUG, ENVIRON, EXCEPTION,
-                      HANDLE_DATA, INQUEST_CLASSES, INQUEST_INFO, INQUEST_KERNEL, LSB_RELEASE, MAPS, MEMORY64_LIST,
-                      MEMORY_INFO_LIST, MEMORY_LIST, MISC_INFO, MODULE_LIST, PROC_STATUS, SYSTEM_INFO, SYSTEM_MEMORY,
+                      HANDLE_DATA, INQUEST_CLASSES, INQUEST_DETAILS, INQUEST_INFO, INQUEST_KERNEL, LSB_RELEASE, MAPS,
+                      MEMORY64_LIST, MEMORY_INFO_LIST, MEMORY_LIST, MISC_INFO, MODULE_LIST, PROC_STATUS, SYSTEM_INFO, SYSTEM_MEMORY,
                       THREAD_INFO_LIST, THREAD_LIST, THREAD_NAMES, TOKEN, UNLOADED, VM_COUNTERS)
 
 LETTERS = "aAcdfFhikprRtuwy"
@@ -35,7 +35,7 @@ STANDS_FOR = {"a": "fFhut", "A": "fFhut"}
 # The environment holds nothing that an unwinder reads.
 TAKES = {"r": (ENVIRON,)}
 # There where something is to be said, or was said by the program.
-MAY_BE = {COMMENT_W, COMMENT_A, CRASHPAD_INFO}
+MAY_BE = {COMMENT_W, COMMENT_A, CRASHPAD_INFO, INQUEST_DETAILS}
 
 # What an ELF core has nothing of.
 NOT_IN_A_CORE = {CPU_INFO, LSB_RELEASE, HANDLE_DATA, TOKEN, INQUEST_KERNEL, SYSTEM_MEMORY}
