@@ -9,7 +9,7 @@
  * other secrets, is not counted. And beside each list of secrets DECOYS lists of decoys are looked for: the same kinds
  * and sizes, made here, and never in any process. What is found of them is found by chance.
  *
- * A line for each place: "found SECRET LENGTH OFFSET FORM", SECRET counted from 0, LENGTH the bytes in a row. The last
+ * A line for the first place of each: "found SECRET LENGTH OFFSET FORM", SECRET counted from 0, LENGTH the bytes in a row. The last
  * line: "windows N decoys LISTS by length FOUR FIVE MORE", how often decoys were found, all lists together.
  */
 #include <errno.h>
@@ -45,7 +45,7 @@ struct window {
 	uint64_t bytes;
 	uint32_t form, at; /* form UINT32_MAX: free */
 	uint8_t width;
-	bool chance;
+	bool chance, seen;
 };
 
 struct run {
@@ -246,7 +246,7 @@ static void make_table(struct scan *scan)
 
 			while (scan->table[place].form != UINT32_MAX)
 				place = (place + 1) & (scan->table_size - 1);
-			scan->table[place] = (struct window){value, i, at, (uint8_t)form->width, false};
+			scan->table[place] = (struct window){value, i, at, (uint8_t)form->width, false, false};
 			key &= SIEVE_BITS - 1;
 			scan->sieve[form->width == 8][key / 8] |= (uint8_t)(1u << key % 8);
 			scan->window_count += !form->set;
@@ -290,7 +290,7 @@ static void mark_chance(struct scan *scan, struct window *window, const uint8_t 
 	window->chance = true;
 }
 
-/* The bytes in a row around a window, each row once. */
+/* The bytes in a row around a window, each row and each window once: disks hold copies of what they hold. */
 static void record(struct scan *scan, struct window *window, const uint8_t *data, uint64_t size, uint64_t at)
 {
 	const struct form *form = &scan->forms[window->form];
@@ -298,8 +298,9 @@ static void record(struct scan *scan, struct window *window, const uint8_t *data
 	unsigned low = window->at, high = window->at + window->width;
 	struct run *run;
 
-	if (window->chance)
+	if (window->chance || window->seen)
 		return;
+	window->seen = true;
 	for (size_t i = scan->run_count; i-- && scan->run_count - i < 64;) {
 		run = &scan->runs[i];
 		if (run->form == window->form && run->start == start && at < run->at + run->length)

@@ -2,7 +2,7 @@
 """Privacy: of secrets planted everywhere not four bytes in a row are in a filtered dump, and every frame is.
 
 $PRIVACY_RUNS says how often, spread evenly over roads and cases. Where nothing else is said each road takes every
-third case, another third than the road before it. With $PRIVACY_REPORT the figures of each road are appended to that
+fifth case, and another fifth than the roads before it. With $PRIVACY_REPORT the figures of each road are appended to that
 file.
 """
 import contextlib
@@ -56,7 +56,7 @@ def report(road, tally, wrong):
 
 
 def cases_of(road, kind):
-    return road.cases() if RUNS else road.cases()[privacy_lab.ROADS.index(kind) % 3::3]
+    return road.cases() if RUNS else road.cases()[privacy_lab.ROADS.index(kind)::len(privacy_lab.ROADS)]
 
 
 def try_case(road, case, letters, wrong, tally):
