@@ -8,10 +8,13 @@
 #ifndef INQ_HANDLER_CONFINE_CALLS_H
 #define INQ_HANDLER_CONFINE_CALLS_H
 
+#include "target/touched.h"
+
 /* name, argument (-1: none), mask, value, who needs it */
 #define INQ_CONFINE_CALLS(CALL)                                                                       \
 	CALL(read, -1, 0, 0, "the core's notes, smaps, cpuinfo")                                        \
 	CALL(pread64, -1, 0, 0, "the memory of the process")                                            \
+	CALL(ioctl, 1, 0xffffffff, INQ_TOUCHED_SCAN, "which pages are there")                         \
 	CALL(write, -1, 0, 0, "the dump")                                                               \
 	CALL(pwrite64, -1, 0, 0, "the dump")                                                            \
 	CALL(lseek, -1, 0, 0, "texts are read from their start")                                        \

@@ -467,9 +467,13 @@ Test(dumping, does_not_disturb_what_it_dumps)
 	cr_assert_eq(dump_live(".dump /mf x.dmp; .dump /m y.dmp"), 0);
 	cr_assert_eq(INQUEST("-p", pid_text(), "--no-snapshot", "-c", ".dump /mf z.dmp"), 0);
 	snprintf(path, sizeof(path), "/proc/%d/status", victim);
-	fd = open(path, O_RDONLY);
-	(void)!read(fd, text, sizeof(text) - 1);
-	close(fd);
+	/* It runs for a moment, to go on waiting. */
+	for (int i = 0; i < 200 && !strstr(text, "State:\tS"); i++) {
+		fd = open(path, O_RDONLY);
+		(void)!read(fd, text, sizeof(text) - 1);
+		close(fd);
+		usleep(10000);
+	}
 	cr_expect(strstr(text, "State:\tS"), "%s", text);
 	cr_expect(strstr(text, "TracerPid:\t0"));
 	cr_expect(strstr(text, "SigPnd:\t0000000000000000"));

@@ -3,6 +3,8 @@
 
 #include "debugger/sandbox.h"
 
+#include "target/touched.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -114,6 +116,7 @@ static const struct guarded {
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, TCSETSF},
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, TIOCGWINSZ},
 	{SCMP_SYS(ioctl), 1, UINT32_MAX, FIONREAD},
+	{SCMP_SYS(ioctl), 1, UINT32_MAX, INQ_TOUCHED_SCAN},
 	{SCMP_SYS(prctl), 0, 0, PR_SET_VMA},
 	{SCMP_SYS(clone), 0, 0, THREAD_FLAGS},
 };

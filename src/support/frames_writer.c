@@ -23,8 +23,7 @@
 
 enum {
 	LEVEL = 1,
-	SPARE = 3, /* slots beside those of the threads: the caller's, and some that are ready either way */
-	SLOTS = INQ_FRAMES_THREADS + SPARE,
+	SLOTS = 2 * INQ_FRAMES_THREADS, /* so many that a thread that is held up does not hold up the others */
 	SEEKABLE_FRAME = 0x184D2A5E,
 	SEEKABLE_FOOTER = 9,
 };
@@ -53,7 +52,6 @@ struct inq_frames_writer {
 	struct inq_sink sink, file;
 	size_t room; /* of a frame */
 	struct slot slots[SLOTS];
-	size_t slot_count;
 	ZSTD_CCtx *own; /* the caller's; and where there is no thread */
 	pthread_t threads[INQ_FRAMES_THREADS];
 	unsigned thread_count;
@@ -70,7 +68,7 @@ struct inq_frames_writer {
 
 static struct slot *slot_of(struct inq_frames_writer *writer, uint64_t number)
 {
-	return &writer->slots[number % writer->slot_count];
+	return &writer->slots[number % SLOTS];
 }
 
 static enum inq_status failure(const struct inq_frames_writer *writer, struct inq_error *err)
@@ -212,7 +210,7 @@ static enum inq_status hand(struct inq_sink *sink, uint64_t offset, size_t size,
 		pthread_cond_broadcast(&writer->changed);
 		if (!writer->thread_count)
 			pack_next(writer, writer->own);
-		while (writer->given - writer->written == writer->slot_count)
+		while (writer->given - writer->written == SLOTS)
 			pthread_cond_wait(&writer->changed, &writer->lock);
 	}
 	*chunk = slot_of(writer, writer->given)->chunk;
@@ -361,11 +359,10 @@ static void start(struct inq_frames_writer *writer, unsigned wanted)
 	pthread_sigmask(SIG_SETMASK, &ours, NULL);
 }
 
-static bool make_slots(struct inq_frames_writer *writer, size_t count)
+static bool make_slots(struct inq_frames_writer *writer)
 {
 	writer->room = ZSTD_compressBound(INQ_FRAME_SIZE);
-	writer->slot_count = count;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < SLOTS; i++) {
 		writer->slots[i].chunk = aligned_alloc(INQ_SINK_PAGE, INQ_SINK_CHUNK);
 		writer->slots[i].frame = malloc(writer->room);
 		if (!writer->slots[i].chunk || !writer->slots[i].frame)
@@ -381,17 +378,16 @@ enum inq_status inq_frames_writer_new(int fd, unsigned threads, struct inq_frame
 
 	if (!writer)
 		return inq_fail(err, INQ_NO_MEMORY, "compressing: no memory");
-	threads = wanted_threads(threads);
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->changed, NULL);
-	if (!make_slots(writer, threads + SPARE)) {
+	if (!make_slots(writer)) {
 		inq_frames_writer_free(writer);
 		return inq_fail(err, INQ_NO_MEMORY, "compressing: no memory");
 	}
 	inq_sink_fd(&writer->file, fd);
 	writer->sink = (struct inq_sink){.write = write_or_reserve, .hand = hand, .reserve = reserve,
 					 .set_size = set_size, .fd = fd, .context = writer, .sparse = true};
-	start(writer, threads);
+	start(writer, wanted_threads(threads));
 	*ret = writer;
 	return INQ_OK;
 }

@@ -15,7 +15,7 @@
 
 enum {
 	INQ_FRAME_SIZE = INQ_SINK_CHUNK, /* unpacked bytes of a frame: what one read of a page unpacks */
-	INQ_FRAMES_THREADS = 8,   /* at most; about 4 MiB each */
+	INQ_FRAMES_THREADS = 8,   /* at most; about 5 MiB each */
 	INQ_FRAMES_HEAD = 9,      /* stored bytes before the first that was given, where that was reserved */
 };
 

@@ -4,6 +4,7 @@
 #include "target/auxv.h"
 #include "target/dying_facts.h"
 #include "target/dying_private.h"
+#include "target/touched.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -587,7 +588,7 @@ static void dying_free(struct inq_target *target)
 	inq_dying_core_done(&dying->core);
 	free(dying->threads);
 	free(dying->readable);
-	free(dying->pagemap);
+	inq_touched_free(dying->touched);
 	inq_dying_wanted_done(dying);
 	free(dying->annotation_texts);
 	free(dying->annotations);

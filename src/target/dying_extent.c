@@ -1,45 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Which memory of a dying process was never touched, by /proc/PID/pagemap: one word for each page, of which bit 63
- * says that the page is there and bit 62 that it is swapped out. Of private memory that is no file's, a page with
- * neither reads as zeroes. It must not be read: that would give the process a page for each of them, and one that a
- * userfaultfd is responsible for would never come.
+ * Which memory of a dying process was never touched. Of private memory that is no file's, a page that is neither in
+ * memory nor swapped out reads as zeroes. It must not be read: that would give the process a page for each of them, and
+ * one that a userfaultfd is responsible for would never come.
  */
 #include "config.h"
 
 #include "target/dying_private.h"
+#include "target/touched.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, WINDOW = 16384 }; /* entries: 64 MiB of memory at a time */
+enum { PAGE = 4096 };
 
+/* Words of /proc/PID/pagemap. */
 #define PAGE_PRESENT (3ull << 62)
 #define PAGE_IN_MEMORY (1ull << 63)
 #define PAGE_OF_FILE (1ull << 61) /* a file's page, or shared memory's: no copy of the process's own */
-
-struct inq_dying_pagemap {
-	uint64_t first; /* page number of entries[0] */
-	size_t count;
-	uint64_t entries[WINDOW];
-};
-
-static bool fill(struct inq_dying *dying, uint64_t page)
-{
-	struct inq_dying_pagemap *map = dying->pagemap;
-	ssize_t got;
-
-	if (map->count && page >= map->first && page - map->first < map->count)
-		return true;
-	do
-		got = pread(dying->source.pagemap_fd, map->entries, sizeof(map->entries), (off_t)(page * 8));
-	while (got < 0 && errno == EINTR);
-	map->first = page;
-	map->count = got > 0 ? (size_t)got / 8 : 0;
-	return map->count > 0;
-}
 
 /* Shared memory and files have their pages elsewhere. */
 static bool can_be_untouched(const struct inq_region *region)
@@ -52,7 +30,8 @@ uint64_t inq_dying_extent(struct inq_target *target, uint64_t address, uint64_t 
 {
 	struct inq_dying *dying = (struct inq_dying *)target;
 	const struct inq_region *region;
-	uint64_t at = address, end, left;
+	uint64_t left, run;
+	bool there = true;
 
 	*ret_zero = false;
 	if (dying->source.pagemap_fd < 0 || dying->released || inq_dying_regions_make(dying, NULL) != INQ_OK)
@@ -65,22 +44,13 @@ uint64_t inq_dying_extent(struct inq_target *target, uint64_t address, uint64_t 
 		left = size;
 	if (!can_be_untouched(region))
 		return left;
-	if (!dying->pagemap)
-		dying->pagemap = calloc(1, sizeof(*dying->pagemap));
-	if (!dying->pagemap)
+	if (!dying->touched)
+		dying->touched = inq_touched_new(dying->source.pagemap_fd);
+	if (!dying->touched)
 		return left;
-	for (end = address + left; at < end; at = (at | (PAGE - 1)) + 1) {
-		bool zero;
-
-		if (!fill(dying, at / PAGE))
-			return at > address ? at - address : left;
-		zero = !(dying->pagemap->entries[at / PAGE - dying->pagemap->first] & PAGE_PRESENT);
-		if (at == address)
-			*ret_zero = zero;
-		else if (zero != *ret_zero)
-			return at - address;
-	}
-	return left;
+	run = inq_touched_run(dying->touched, address, left, &there);
+	*ret_zero = run && !there;
+	return run ? run : left;
 }
 
 /* A page of a private mapping that the process has written to is its own copy. One that is not there yet is still

@@ -15,7 +15,7 @@
 
 #include <sys/utsname.h>
 
-struct inq_dying_pagemap;
+struct inq_touched;
 
 /* What was made at most once, and how that went. */
 struct inq_dying_once {
@@ -63,7 +63,7 @@ struct inq_dying {
 	struct inq_exception exception;
 	struct inq_buffer warnings;    /* NUL-separated */
 
-	struct inq_dying_pagemap *pagemap;
+	struct inq_touched *touched;
 
 	struct inq_dying_once handles_once, token_once, counters_once;
 	struct inq_handle_list handles;

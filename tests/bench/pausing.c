@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A process that sees how long it stands still. Usage: pausing MIB THREADS
+ * A process that sees how long it stands still. Usage: pausing MIB THREADS [MIB_ZERO [MIB_UNTOUCHED]]
  *
- * Touches MIB of memory, starts THREADS that sleep, prints "ready", then looks at the clock all the time. At each
- * SIGUSR1 it prints the longest gap since the last one, in microseconds.
+ * Fills MIB of memory with what a heap may look like, writes zeroes to some, leaves some as it is, starts THREADS that
+ * sleep, prints "ready", then looks at the clock all the time; without threads it sleeps itself. At each SIGUSR1 it
+ * prints the longest gap since the last one, in microseconds.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,17 +39,37 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Pointers into 16 MiB, small numbers, some noise: zstd makes about half of it. */
+static void fill(uint64_t *words, size_t count)
+{
+	uint64_t state = 88172645463325252;
+
+	for (size_t i = 0; i < count; i++) {
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		words[i] = i % 4 == 0 ? state : i % 4 == 3 ? state & 0xff : 0x7f1234000000 | (state & 0xfffff0);
+	}
+}
+
+static size_t mib(int argc, char **argv, int index)
+{
+	return argc > index ? strtoul(argv[index], NULL, 10) << 20 : 0;
+}
+
 int main(int argc, char **argv)
 {
-	size_t size = argc > 1 ? strtoul(argv[1], NULL, 10) << 20 : 0;
+	size_t size = mib(argc, argv, 1), zero = mib(argc, argv, 3), untouched = mib(argc, argv, 4);
 	long threads = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
 	uint64_t last, longest = 0;
 	pthread_attr_t attributes;
-	char *memory = malloc(size + 1);
+	char *memory = mmap(NULL, size + zero + untouched + 1, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (!memory)
+	if (memory == MAP_FAILED)
 		return 1;
-	memset(memory, 0x5a, size + 1);
+	fill((uint64_t *)(void *)memory, size / sizeof(uint64_t));
+	memset(memory + size, 0, zero);
 	signal(SIGUSR1, ask);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, 64 << 10);
@@ -65,6 +87,8 @@ int main(int argc, char **argv)
 
 		if (now - last > longest)
 			longest = now - last;
+		if (!threads && !asked)
+			pause();
 		if (asked) {
 			asked = 0;
 			printf("%llu\n", (unsigned long long)longest / 1000);
