@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,13 @@ void inq_identity_program(const struct inq_identity *identity, char to[INQ_SPOOL
 	if (strncmp(path, memory, sizeof(memory) - 1) == 0)
 		name = "memfd";
 	inq_spool_program(name, strlen(name), to);
+}
+
+bool inq_identity_wait(const struct inq_identity *identity, int deadline_ms)
+{
+	struct pollfd end = {.fd = identity->pidfd, .events = POLLIN};
+
+	return identity->pidfd >= 0 && poll(&end, 1, deadline_ms) > 0;
 }
 
 /* --- who owns it ---------------------------------------------------------------------------------- */

@@ -47,6 +47,9 @@ bool inq_identity_still(const struct inq_identity *identity);
  * may be a secret; names lie on the disk too. */
 void inq_identity_program(const struct inq_identity *identity, char to[INQ_SPOOL_PROGRAM + 1]);
 
+/* Until it has ended, where there is a pidfd; its parent may not have seen it yet. false: not by the deadline. */
+bool inq_identity_wait(const struct inq_identity *identity, int deadline_ms);
+
 /* Fill in what /proc says of who owns the process: threads, ids_equal, auxv, secure, same_userns. Compares with
  * facts->uid and gid. Takes about 5 us for a thread, 15 us where status must be read (before Linux 6.13). */
 void inq_identity_facts(const struct inq_identity *identity, struct inq_authority_facts *facts);

@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include "capture/options.h"
 #include "handler/acquire.h"
 #include "handler/authority.h"
 #include "handler/channel.h"
@@ -19,6 +20,7 @@
 #include "handler/inherited.h"
 #include "handler/keeper.h"
 #include "handler/minimal.h"
+#include "handler/snapshot.h"
 #include "handler/worker.h"
 #include "support/secret.h"
 #include "target/stop.h"
@@ -44,7 +46,9 @@
 
 enum {
 	STOP_MS = 2000,
-	SNAPSHOT_MS = 3000,
+	BURY_MS = 500,
+	GUARD_MS = 2000, /* more than twice as long as anything goes on unseen */
+	BURY_SLICE_MS = 20,
 	EXPECTED_BASE = 128 << 10,
 	EXPECTED_THREAD = 8 << 10,
 	LETTERS_MAX = 32,
@@ -61,20 +65,25 @@ static const char FAILED_NAME[] = "inquest-failed";
 struct collect {
 	struct inq_collect_args args;
 	char letters[LETTERS_MAX];
-	bool want_snapshot, snapshot_said, want_debugger, is_root;
+	bool want_snapshot, refuse_snapshot, want_debugger, is_root;
 	struct inq_config config;
 	struct inq_identity identity;
 	struct inq_core_args facts;      /* as inquest-core would have them from the kernel */
 	struct inq_keeper keeper;
 	struct inq_waiting waiting;
+	struct inq_dump_options options;
+	struct inq_gathered gathered;
 	struct inq_stopped stopped;
 	struct inq_dying_stopped *registers;
 	int directory, file;             /* the user's own, where the spool is not used */
-	pid_t snapshot;                  /* 0 none */
-	int memory, snapshot_memory, snapshot_smaps, snapshot_pagemap, snapshot_pidfd;
+	int memory;
+	struct inq_snapshot snapshot;
 	int channel;
 	pid_t worker;
+	bool dying;                      /* the process was told to; its threads never run again */
+	timer_t guard;                   /* of those that are traced while it does */
 	uint64_t start_ns;
+	struct inq_spool_name name;
 	char remark[400];
 	char why[INQ_ERROR_TEXT];
 	uint32_t lost_threads;      /* that a filter changed the frames of */
@@ -111,7 +120,7 @@ __attribute__((format(printf, 2, 3))) static void remark(struct collect *collect
 /* --- who we are ----------------------------------------------------------------------------------- */
 
 /* "ma,snapshot": the letters go on to the worker's parser; what stands behind commas is ours. Letters that bring
- * memory beyond the stacks are taken from a copy, so that nobody waits for it. */
+ * memory beyond the stacks are taken from a copy where it cannot be held, so that nobody waits for it. */
 static bool take_letters(struct collect *collect)
 {
 	const char *text = collect->args.dump;
@@ -128,10 +137,8 @@ static bool take_letters(struct collect *collect)
 	memcpy(collect->letters, text, length);
 	collect->letters[length] = '\0';
 	collect->want_snapshot = strpbrk(collect->letters, "aAfwdi") != NULL;
-	collect->snapshot_said = strstr(text + length, "snapshot") != NULL;
-	if (strstr(text + length, ",no-snapshot"))
-		collect->want_snapshot = false;
-	else if (strstr(text + length, ",snapshot"))
+	collect->refuse_snapshot = strstr(text + length, ",no-snapshot") != NULL;
+	if (strstr(text + length, ",snapshot"))
 		collect->want_snapshot = true;
 	return true;
 }
@@ -280,15 +287,16 @@ static bool open_file(struct collect *collect)
 	return collect->file >= 0;
 }
 
-static void name_dump(const struct collect *collect, struct inq_spool_name *ret)
+static void name_dump(struct collect *collect)
 {
-	*ret = (struct inq_spool_name){.pid = collect->identity.pid, .time = (int64_t)collect->facts.time};
-	inq_identity_program(&collect->identity, ret->program);
+	collect->name = (struct inq_spool_name){.pid = collect->identity.pid, .time = (int64_t)collect->facts.time};
+	inq_identity_program(&collect->identity, collect->name.program);
 }
 
 /* Synced, then named; never over a file that is there. */
-static bool publish(struct collect *collect, struct inq_spool_name *name)
+static bool publish(struct collect *collect)
 {
+	struct inq_spool_name *name = &collect->name;
 	char text[INQ_SPOOL_NAME], self[40];
 	struct inq_error err;
 
@@ -374,36 +382,9 @@ static bool stop(struct collect *collect)
 	return true;
 }
 
-/* The child must be a copy of this very process: its parent by the kernel's word, while both are held by it. */
-static bool adopt_snapshot(struct collect *collect, pid_t child)
-{
-	char path[48], text[512];
-	const char *end;
-	ssize_t size;
-	int proc, fd;
-
-	collect->snapshot_pidfd = (int)syscall(SYS_pidfd_open, child, 0);
-	snprintf(path, sizeof(path), "/proc/%d", (int)child);
-	proc = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	fd = proc < 0 ? -1 : openat(proc, "stat", O_RDONLY | O_CLOEXEC);
-	size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[size > 0 ? size : 0] = '\0';
-	end = strrchr(text, ')');
-	/* "PID (name) STATE PPID" */
-	if (end && strlen(end) > 4 && strtoul(end + 4, NULL, 10) == collect->identity.pid) {
-		collect->snapshot_memory = openat(proc, "mem", O_RDONLY | O_CLOEXEC);
-		collect->snapshot_smaps = openat(proc, "smaps", O_RDONLY | O_CLOEXEC);
-		collect->snapshot_pagemap = openat(proc, "pagemap", O_RDONLY | O_CLOEXEC);
-	}
-	if (proc >= 0)
-		close(proc);
-	return collect->snapshot_memory >= 0;
-}
-
-/* What must not be dumped is told by smaps, which counts every page of a large process (10 ms a gibibyte). A copy
- * takes less, and then nobody waits for the counting. Not with many threads, whose many mappings cost more to copy. */
+/* What must not be dumped is told by smaps, which counts every page of a large process (10 ms a gibibyte). Where its
+ * memory cannot be held, a copy takes less, and then nobody waits for the counting. Not with many threads, whose many
+ * mappings cost more to copy. */
 static bool is_large(const struct collect *collect)
 {
 	char text[64];
@@ -418,66 +399,63 @@ static bool is_large(const struct collect *collect)
 	       resident >= LARGE_PAGES;
 }
 
-static void make_snapshot(struct collect *collect)
+/* A timer that kills us, stopped or not. */
+static bool make_guard(struct collect *collect)
 {
-	struct inq_error err;
-	pid_t child = inq_waiting_snapshot(&collect->waiting, SNAPSHOT_MS, &err);
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
 
-	collect->snapshot = child;
-	if (child && adopt_snapshot(collect, child))
-		return;
-	remark(collect, "%.150s", child ? "snapshot: the copy is not this process's child" : err.text);
+	return timer_create(CLOCK_MONOTONIC, &event, &collect->guard) == 0;
 }
 
-static void end_snapshot(struct collect *collect)
+/* @ms from now on; 0: not any more. */
+static void set_guard(const struct collect *collect, long ms)
 {
-	if (collect->snapshot_memory >= 0)
-		syscall(SYS_pidfd_send_signal, collect->snapshot_pidfd, SIGKILL, NULL, 0);
+	const struct itimerspec when = {.it_value = {ms / 1000, ms % 1000 * 1000000}};
+
+	timer_settime(collect->guard, 0, &when, NULL);
+}
+
+static void make_snapshot(struct collect *collect)
+{
+	bool hold = inq_snapshot_may_hold(&collect->identity, &collect->waiting) && make_guard(collect);
+	struct inq_error err;
+
+	if (!hold && !collect->want_snapshot && !is_large(collect))
+		return;
+	if (hold)
+		inq_snapshot_remember(&collect->snapshot, &collect->waiting, &collect->stopped);
+	if (inq_snapshot_make(&collect->identity, &collect->waiting, hold,
+			      &collect->gathered.source.texts[INQ_DYING_MAPS], &collect->snapshot, &err))
+		remark(collect, "%.200s", err.text);
 }
 
 /* --- the worker ----------------------------------------------------------------------------------- */
 
-static bool start_worker(struct collect *collect)
+/* Until the worker has spoken. Threads that somebody else keeps from ending (a kernel's handler that reads the whole
+ * core) are seen off meanwhile. */
+static bool wait_for_word(struct collect *collect, uint64_t until)
 {
-	struct inq_worker_job job = {
-		.args = &collect->facts,
-		.config = &collect->config,
-		.identity = &collect->identity,
-		.remark = collect->remark[0] ? collect->remark : NULL,
-		.held_since_ns = collect->start_ns,
-		.core = -1,
-		.stopped = collect->registers,
-		.stopped_count = collect->stopped.count,
-		.record = collect->args.record,
-		.letters = collect->letters,
-		.memory = collect->snapshot_memory,
-		.smaps = collect->snapshot_smaps,
-		.pagemap = collect->snapshot_pagemap,
-		.copy = collect->snapshot,
-		.own_ids = !collect->is_root,
-		.parent = getpid(),
-	};
-	int channel[2];
+	struct pollfd wait = {.fd = collect->channel, .events = POLLIN};
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
-		return false;
-	collect->worker = fork();
-	if (!collect->worker) {
-		job.channel = channel[1];
-		inq_worker_run(&job);
+	for (;;) {
+		bool buried = !collect->dying || inq_stop_bury(&collect->stopped, 0);
+		uint64_t now = now_ns();
+		int left = now < until ? (int)((until - now) / 1000000 + 1) : 0;
+		int found;
+
+		if (collect->dying)
+			set_guard(collect, buried ? 0 : GUARD_MS);
+		found = poll(&wait, 1, buried || left < BURY_SLICE_MS ? left : BURY_SLICE_MS);
+		if (found || left < BURY_SLICE_MS)
+			return found > 0;
 	}
-	close(channel[1]);
-	collect->channel = channel[0];
-	return collect->worker > 0;
 }
 
 static bool hear(struct collect *collect, enum inq_worker_word wanted, uint64_t until)
 {
 	struct inq_worker_message message;
-	struct pollfd wait = {.fd = collect->channel, .events = POLLIN};
-	uint64_t now = now_ns();
 
-	if (poll(&wait, 1, now < until ? (int)((until - now) / 1000000 + 1) : 0) <= 0) {
+	if (!wait_for_word(collect, until)) {
 		snprintf(collect->why, sizeof(collect->why), "the worker was not done at the deadline");
 		return false;
 	}
@@ -492,6 +470,48 @@ static bool hear(struct collect *collect, enum inq_worker_word wanted, uint64_t 
 	}
 	snprintf(collect->why, sizeof(collect->why), "%s",
 		 message.word == INQ_WORKER_FAILED ? message.words : "the worker spoke out of turn");
+	return false;
+}
+
+static bool start_worker(struct collect *collect)
+{
+	uint64_t until = collect->start_ns + collect->config.hold_deadline * SECOND;
+	struct inq_worker_job job = {
+		.args = &collect->facts,
+		.config = &collect->config,
+		.identity = &collect->identity,
+		.remark = collect->remark[0] ? collect->remark : NULL,
+		.gathered = &collect->gathered,
+		.held_since_ns = collect->start_ns,
+		.core = -1,
+		.stopped = collect->registers,
+		.stopped_count = collect->stopped.count,
+		.record = collect->args.record,
+		.letters = collect->letters,
+		.memory = collect->snapshot.memory,
+		.smaps = collect->snapshot.smaps,
+		.pagemap = collect->snapshot.pagemap,
+		.own_ids = !collect->is_root,
+		.parent = getpid(),
+	};
+	int channel[2];
+
+	collect->worker = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) ? -1 : fork();
+	if (!collect->worker) {
+		job.channel = channel[1];
+		inq_worker_run(&job);
+	}
+	if (collect->worker < 0) {
+		snprintf(collect->why, sizeof(collect->why), "no worker could be started: %s", strerror(errno));
+		return false;
+	}
+	close(channel[1]);
+	collect->channel = channel[0];
+	if (!hear(collect, INQ_WORKER_ACQUIRED, until))
+		return false;
+	if (!inq_worker_give(collect->channel, collect->file))
+		return true;
+	snprintf(collect->why, sizeof(collect->why), "the worker ended early");
 	return false;
 }
 
@@ -535,6 +555,8 @@ static bool begin(struct collect *collect)
 static bool gather(struct collect *collect)
 {
 	uint64_t hold = collect->start_ns + collect->config.hold_deadline * SECOND;
+	const struct inq_worker_job job = {.args = &collect->facts, .identity = &collect->identity, .core = -1};
+	struct inq_error err;
 
 	/* Stopped first: then the ids that are looked at stay what they are. */
 	if (!stop(collect) || !is_users_own(collect))
@@ -543,33 +565,47 @@ static bool gather(struct collect *collect)
 	if (!open_file(collect))
 		return false;
 	INQ_HOLD(created);
-	if (collect->want_snapshot || (!collect->snapshot_said && is_large(collect)))
+	if (inq_dump_options_parse(collect->letters, &collect->options, &err)) {
+		snprintf(collect->why, sizeof(collect->why), "%s", err.text);
+		return false;
+	}
+	inq_worker_acquire(&job, &collect->options, &collect->gathered);
+	name_dump(collect);
+	if (!collect->refuse_snapshot)
 		make_snapshot(collect);
-	if (!start_worker(collect)) {
-		snprintf(collect->why, sizeof(collect->why), "no worker could be started");
-		return false;
-	}
-	if (!hear(collect, INQ_WORKER_ACQUIRED, hold) || inq_worker_give(collect->channel, collect->file)) {
-		return false;
-	}
-	/* With a copy in hand the rest is no matter of theirs. */
-	return collect->snapshot_memory >= 0 || hear(collect, INQ_WORKER_RELEASED, hold);
+	/* With its memory in hand the rest is no matter of theirs. */
+	return collect->snapshot.pid || (start_worker(collect) && hear(collect, INQ_WORKER_RELEASED, hold));
+}
+
+/* Memory that is held must not change any more: threads stay stopped until they are killed, and are gone, for their
+ * process's parent, when their tracer has seen it. Our user may stop us meanwhile: then the guard ends us, and with us
+ * the tracing. Without one the threads are let go first. */
+static void let_die(struct collect *collect)
+{
+	bool held = collect->snapshot.pid && collect->snapshot.held;
+
+	if (!held)
+		inq_stop_resume(&collect->stopped);
+	else
+		set_guard(collect, GUARD_MS);
+	inq_waiting_dismiss(&collect->waiting, 0);
+	INQ_HOLD(dismissed);
+	if (!held)
+		return;
+	collect->dying = true;
+	if (inq_stop_bury(&collect->stopped, BURY_MS))
+		set_guard(collect, 0);
+	inq_identity_wait(&collect->identity, BURY_MS);
+	inq_snapshot_restore(&collect->snapshot, &collect->waiting);
 }
 
 static bool finish(struct collect *collect)
 {
 	uint64_t end = collect->start_ns +
 		       (collect->config.hold_deadline + collect->config.write_deadline) * SECOND;
-	struct inq_spool_name name;
 
-	name_dump(collect, &name);
-	/* In this order: a traced thread that dies is not gone, for its process's parent, before its tracer lets go; and who
-	 * is stopped here, by its user, never would. The crashed thread waits for its word, and not for ever. */
-	inq_stop_resume(&collect->stopped);
-	inq_waiting_dismiss(&collect->waiting, 0);
-	INQ_HOLD(dismissed);
-	/* A copy's memory has all been read, or goes on being read while the dump is written. */
-	if (collect->snapshot_memory >= 0 && !hear(collect, INQ_WORKER_RELEASED, end))
+	let_die(collect);
+	if (collect->snapshot.pid && !(start_worker(collect) && hear(collect, INQ_WORKER_RELEASED, end)))
 		return false;
 	if (inq_worker_go(collect->channel)) {
 		snprintf(collect->why, sizeof(collect->why), "the worker ended early");
@@ -578,7 +614,7 @@ static bool finish(struct collect *collect)
 	if (!hear(collect, INQ_WORKER_DONE, end))
 		return false;
 	INQ_HOLD(written);
-	if (!publish(collect, &name))
+	if (!publish(collect))
 		return false;
 	INQ_HOLD(published);
 	return true;
@@ -603,7 +639,7 @@ static int run(struct collect *collect)
 	} else {
 		good = finish(collect);
 	}
-	end_snapshot(collect);
+	inq_snapshot_end(&collect->snapshot);
 	end_worker(collect);
 	inq_stop_resume(&collect->stopped);
 	inq_keeper_stop(&collect->keeper);
@@ -654,10 +690,6 @@ int main(int argc, char *argv[])
 		.directory = -1,
 		.file = -1,
 		.memory = -1,
-		.snapshot_memory = -1,
-		.snapshot_smaps = -1,
-		.snapshot_pagemap = -1,
-		.snapshot_pidfd = -1,
 		.channel = -1,
 		.start_ns = now_ns(),
 	};
@@ -674,6 +706,7 @@ int main(int argc, char *argv[])
 		return status;
 	INQ_HOLD(arguments);
 	inq_inherited_close(collect.args.event);
+	inq_snapshot_init(&collect.snapshot);
 	inq_inherited_reset(collect.want_debugger);
 	/* What threads have in registers passes through here. A debugger that is started would inherit the limit. */
 	if (!collect.want_debugger)

@@ -90,7 +90,7 @@ static void make_arguments(struct launch *launch)
 }
 
 /* In the child, on its own stack, in our memory: nothing but system calls. */
-__attribute__((noreturn, used)) static void child_main(struct launch *launch)
+__attribute__((noreturn)) static void child_main(struct launch *launch)
 {
 	uint64_t none = 0;
 
@@ -100,16 +100,17 @@ __attribute__((noreturn, used)) static void child_main(struct launch *launch)
 		raw1(SYS_exit, 127);
 }
 
-__attribute__((noinline)) static long start_child(struct launch *launch)
+/* @flags: CLONE_VM, or 0 for a child with a copy of the memory. */
+__attribute__((noinline)) static long start_child(struct launch *launch, long flags, void (*begin)(struct launch *))
 {
 	uint8_t *top = stub.child_stack + sizeof(stub.child_stack);
 	long result;
 	register long r10 __asm__("r10") = (long)&stub.child_running; /* child_tid */
 	register long r8 __asm__("r8") = 0;
+	register void *r12 __asm__("r12") = begin;
 
-	stub.child_error = 0;
 	__atomic_store_n(&stub.child_running, 1, __ATOMIC_RELEASE);
-	/* In the child the call returns on a fresh stack: straight into child_main. No exit signal: the program's
+	/* In the child the call returns on a fresh stack: straight into `begin`. No exit signal: the program's
 	 * SIGCHLD handler has nothing to do with this child. */
 	__asm__ volatile("syscall\n"
 			 ".globl stub_clone_end\n"
@@ -119,11 +120,11 @@ __attribute__((noinline)) static long start_child(struct launch *launch)
 			 "jnz 1f\n"
 			 "xor %%ebp, %%ebp\n"
 			 "mov %[launch], %%rdi\n"
-			 "call child_main\n"
+			 "call *%%r12\n"
 			 "1:\n"
 			 : "=a"(result)
-			 : "a"((long)SYS_clone), "D"((long)(CLONE_VM | CLONE_UNTRACED | CLONE_CHILD_CLEARTID)),
-			   "S"(top), "d"(0l), "r"(r10), "r"(r8), [launch] "b"(launch)
+			 : "a"((long)SYS_clone), "D"(flags | CLONE_UNTRACED | CLONE_CHILD_CLEARTID),
+			   "S"(top), "d"(0l), "r"(r10), "r"(r8), "r"(r12), [launch] "b"(launch)
 			 : "rcx", "r11", "memory");
 	if (raw_failed(result))
 		stub.child_running = 0;
@@ -136,7 +137,7 @@ static bool lives(long child)
 	siginfo_t info;
 	long result;
 
-	raw_zero(&info, sizeof(info));
+	info.si_pid = 0;
 	result = raw6(SYS_waitid, P_PID, child, (long)&info, WEXITED | WNOHANG | WNOWAIT | __WALL, 0, 0);
 	return result == 0 && info.si_pid == 0;
 }
@@ -178,10 +179,13 @@ static uint32_t next_command(struct launch *launch, uint32_t seen, uint64_t end)
 	}
 }
 
-/* The copy-on-write child: the memory as it is now and nothing else. It gives up descriptors (sockets and
- * locks with them), the session and the working directory, and ends with its collector. */
-__attribute__((noreturn)) static void keep_memory(long collector_pid)
+/* The child that has the memory as it is now, and nothing else. It gives up descriptors (sockets and locks with
+ * them), then the session, by which the collector sees that it has, and the working directory, and ends with its
+ * collector. */
+__attribute__((noreturn)) static void keep_memory(struct launch *launch)
 {
+	long collector_pid = launch->child;
+
 	/* A filter may not know the call, which is newer than many; a listening socket must not stay. */
 	if (raw_failed(raw3(SYS_close_range, 0, ~0u, 0))) {
 		for (int fd = 0; fd < CHILD_CLOSE_MAX; fd++)
@@ -189,6 +193,7 @@ __attribute__((noreturn)) static void keep_memory(long collector_pid)
 	}
 	raw0(SYS_setsid);
 	raw1(SYS_chdir, "/");
+	raw2(SYS_prctl, PR_SET_NAME, "inquest-memory");
 	for (int i = 0; i < CHILD_LIFE_S; i++) {
 		struct timespec second = {.tv_sec = 1};
 
@@ -200,26 +205,33 @@ __attribute__((noreturn)) static void keep_memory(long collector_pid)
 		raw1(SYS_exit_group, 0);
 }
 
-static void make_snapshot(struct launch *launch)
+/* Descriptors are closed here and now, not by the child in its own time: no socket of ours outlives us. In a table of
+ * our own, since somebody else may share this one and go on. */
+static long hold(struct launch *launch)
 {
-	long child = raw6(SYS_clone, CLONE_UNTRACED, 0, 0, 0, 0, 0);
+	unsigned event = (unsigned)launch->event_fd;
+	long result = raw3(SYS_close_range, event + 1, ~0u, CLOSE_RANGE_UNSHARE);
 
-	if (child == 0)
-		keep_memory(launch->child);
-	__atomic_store_n(&stub.record.snapshot, (int32_t)child, __ATOMIC_RELEASE);
+	if (!raw_failed(result) && event)
+		result = raw3(SYS_close_range, 0, event - 1, CLOSE_RANGE_UNSHARE);
+	return raw_failed(result) ? result : start_child(launch, CLONE_VM, keep_memory);
 }
 
 /* Wait for the collector and obey it. */
 static int serve(struct launch *launch, uint64_t end)
 {
 	uint32_t command = INQ_COMMAND_WAIT;
+	long result;
 
 	for (;;) {
 		command = next_command(launch, command, end);
 		if (command == INQ_COMMAND_SNAPSHOT)
-			make_snapshot(launch);
+			result = start_child(launch, 0, keep_memory);
+		else if (command == INQ_COMMAND_HOLD)
+			result = hold(launch);
 		else
 			break;
+		__atomic_store_n(&stub.record.snapshot, (int32_t)result, __ATOMIC_RELEASE);
 	}
 	if (__atomic_load_n(&stub.record.command, __ATOMIC_ACQUIRE) != command)
 		return now_ms() > end ? -ETIMEDOUT : -EIO;
@@ -247,7 +259,8 @@ int stub_collect(uint32_t tid)
 	(void)tid;
 	launch.event_fd = (int)raw2(SYS_eventfd2, 0, 0);
 	make_arguments(&launch);
-	launch.child = start_child(&launch);
+	stub.child_error = 0;
+	launch.child = start_child(&launch, CLONE_VM, child_main);
 	if (raw_failed(launch.child)) {
 		result = (int)launch.child;
 	} else {

@@ -18,12 +18,21 @@
 long stub_call(long number, long a, long b, long c, long d, long e, long f) __attribute__((visibility("hidden")));
 extern const char stub_call_end[] __attribute__((visibility("hidden")));
 
+/* The same with fewer arguments: what a call does not take is whatever the registers hold, and a third of the stub's
+ * code would else be zeroes handed over. */
+#define RAW_HIDDEN __asm__("stub_call") __attribute__((visibility("hidden")))
+long stub_call4(long number, long a, long b, long c, long d) RAW_HIDDEN;
+long stub_call3(long number, long a, long b, long c) RAW_HIDDEN;
+long stub_call2(long number, long a, long b) RAW_HIDDEN;
+long stub_call1(long number, long a) RAW_HIDDEN;
+long stub_call0(long number) RAW_HIDDEN;
+
 #define raw6 stub_call
-#define raw4(number, a, b, c, d) raw6((number), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
-#define raw3(number, a, b, c) raw4((number), (a), (b), (c), 0)
-#define raw2(number, a, b) raw4((number), (a), (b), 0, 0)
-#define raw1(number, a) raw4((number), (a), 0, 0, 0)
-#define raw0(number) raw4((number), 0, 0, 0, 0)
+#define raw4(number, a, b, c, d) stub_call4((number), (long)(a), (long)(b), (long)(c), (long)(d))
+#define raw3(number, a, b, c) stub_call3((number), (long)(a), (long)(b), (long)(c))
+#define raw2(number, a, b) stub_call2((number), (long)(a), (long)(b))
+#define raw1(number, a) stub_call1((number), (long)(a))
+#define raw0(number) stub_call0(number)
 
 static inline bool raw_failed(long result)
 {

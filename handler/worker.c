@@ -201,6 +201,20 @@ static enum inq_status heed_wishes(const struct inq_worker_job *job, const struc
 	return inq_dump_options_parse(letters, options, err);
 }
 
+void inq_worker_acquire(const struct inq_worker_job *job, const struct inq_dump_options *options,
+			struct inq_gathered *ret)
+{
+	/* The dump is its user's; this may be root. */
+	const struct inq_ends_options ends = {.deadline_ms = ENDS_MS, .same_owner = true};
+	const struct inq_identity *identity = job->identity;
+
+	inq_acquire(identity, job->args, job->core, ret);
+	if (!options)
+		return;
+	inq_gather_wanted(identity->proc, identity->files, inq_dump_options_wants(options), ret);
+	inq_gather_ends(identity->proc, identity->files, &ends, ret);
+}
+
 _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 {
 	struct inq_gathered acquired;
@@ -209,8 +223,6 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	struct stat st = {0};
 	struct inq_dump_options options = {0};
 	struct writing writing = {0};
-	/* The dump is its user's; this may be root. */
-	const struct inq_ends_options ends = {.deadline_ms = ENDS_MS, .skip = (uint32_t)job->copy, .same_owner = true};
 	enum inq_status status;
 	int file = -1;
 
@@ -218,12 +230,10 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	inq_secret_lock_all();
 	INQ_HOLD(worker);
 	status = inq_dump_options_parse(job->letters ? job->letters : job->config->dump, &options, &err);
-	inq_acquire(job->identity, job->args, job->core, &acquired);
-	if (status == INQ_OK) {
-		inq_gather_wanted(job->identity->proc, job->identity->files, inq_dump_options_wants(&options),
-				  &acquired);
-		inq_gather_ends(job->identity->proc, job->identity->files, &ends, &acquired);
-	}
+	if (job->gathered)
+		acquired = *job->gathered;
+	else
+		inq_worker_acquire(job, status == INQ_OK ? &options : NULL, &acquired);
 	if (job->core < 0)
 		use_stopped(job, &acquired.source);
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);

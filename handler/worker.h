@@ -9,6 +9,7 @@
 #ifndef INQ_HANDLER_WORKER_H
 #define INQ_HANDLER_WORKER_H
 
+#include "capture/options.h"
 #include "handler/acquire.h"
 #include "handler/core_args.h"
 #include "spool/config.h"
@@ -43,14 +44,19 @@ struct inq_worker_job {
 	int core;                 /* the pipe; -1: the process was stopped by us instead (inquest-collect) */
 	const struct inq_dying_stopped *stopped;
 	size_t stopped_count;
+	const struct inq_gathered *gathered; /* what was read already, by a parent that has no privilege; NULL: nothing */
 	uint64_t record;          /* address of the stub's record, 0 none */
 	const char *letters;      /* instead of the configuration's; NULL: those */
 	int memory, smaps, pagemap; /* where memory is read instead of the process itself (a copy of it); -1: there */
-	pid_t copy;               /* the process that is that copy, 0 none */
 	bool own_ids;             /* the ids stay as they are: we have no privilege to give away */
 	int channel;
 	pid_t parent;
 };
+
+/* What it reads of the process first, by identity, args and core alone: for a parent that has no privilege, and lets the
+ * process go before there is a worker. @options NULL: only what every dump needs. */
+void inq_worker_acquire(const struct inq_worker_job *job, const struct inq_dump_options *options,
+			struct inq_gathered *ret);
 
 _Noreturn void inq_worker_run(const struct inq_worker_job *job);
 

@@ -4,13 +4,16 @@
 #include "target/copy.h"
 
 #include "target/auxv.h"
+#include "target/gather.h"
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -338,6 +341,37 @@ enum inq_status inq_copy_make(struct inq_stopped *stopped, int memory, const cha
 }
 
 #endif
+
+/* Bytes of memory that is no file's, by a text of /proc/PID/maps. All of a line but the name is the kernel's, and a name
+ * cannot hold the end of a line ("start-end perms offset device inode name"). */
+static uint64_t anonymous_bytes(const char *text, size_t size)
+{
+	const char *end = text + size;
+	uint64_t bytes = 0;
+
+	for (const char *next; text < end; text = next) {
+		unsigned long long first, last, inode;
+
+		next = memchr(text, '\n', (size_t)(end - text));
+		next = next ? next + 1 : end;
+		if (next[-1] == '\n' && sscanf(text, "%llx-%llx %*s %*s %*s %llu", &first, &last, &inode) == 3 && !inode)
+			bytes += last - first;
+	}
+	return bytes;
+}
+
+bool inq_copy_is_whole(const char *maps, size_t size, pid_t copy)
+{
+	struct inq_buffer text = {0};
+	char path[32];
+	bool cut, whole;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)copy);
+	whole = inq_gather_text(AT_FDCWD, path, INQ_DYING_MAX_TEXT, &text, &cut) && inq_buffer_text(&text) &&
+		anonymous_bytes((const char *)text.data, text.size) >= anonymous_bytes(maps, size);
+	inq_buffer_done(&text);
+	return whole;
+}
 
 void inq_copy_end(struct inq_copy *copy)
 {

@@ -13,7 +13,7 @@
  * Not of a process with a system call filter (it could kill the process for a call that it never made), of one that
  * is stopped by a signal (it stands still anyway), of the first one of a PID namespace (the copy would become its
  * child), of 32-bit code, or without a thread that stands at a plain stop. Ranges that the program keeps from
- * children (MADV_DONTFORK) are missing in the copy (live.c looks for them), and MADV_WIPEONFORK's are zero.
+ * children (MADV_DONTFORK) are missing in the copy (inq_copy_is_whole()), and MADV_WIPEONFORK's are zero.
  *
  * The caller must be the tracer that stopped the threads. Not async-signal-safe.
  */
@@ -23,6 +23,7 @@
 #include "support/error.h"
 #include "target/stop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -42,6 +43,10 @@ struct inq_copy {
  */
 enum inq_status inq_copy_make(struct inq_stopped *stopped, int memory, const char *status, const void *auxv,
 			      size_t auxv_size, struct inq_copy *ret, struct inq_error *err);
+
+/* Whether a copy has all memory of its original that is no file's, by the original's /proc/PID/maps: a program may keep
+ * ranges from its children (MADV_DONTFORK). false too where the copy's list cannot be read. */
+bool inq_copy_is_whole(const char *maps, size_t size, pid_t copy);
 
 /* Kill it and wait until it is gone. Accepts one that was never made; may be called twice. */
 void inq_copy_end(struct inq_copy *copy);

@@ -52,7 +52,7 @@ static void read_extension(struct inq_target *target, uint64_t address, struct i
 	struct inq_record *record = &jit->record;
 
 	if (inq_target_read_all(target, address, record, sizeof(*record), NULL) == INQ_OK &&
-	    record->magic == INQ_RECORD_MAGIC && record->version == INQ_RECORD_VERSION &&
+	    record->magic == INQ_RECORD_MAGIC && INQ_RECORD_KNOWN(record->version) &&
 	    record->size == sizeof(*record))
 		jit->extended = true;
 	else

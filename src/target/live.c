@@ -143,39 +143,6 @@ static enum inq_status take_threads(struct inq_live *live, struct inq_error *err
 	return INQ_OK;
 }
 
-/* Bytes of memory that is no file's, by a text of /proc/PID/maps. All of a line but the name is the kernel's, and a name
- * cannot hold the end of a line ("start-end perms offset device inode name"). */
-static uint64_t anonymous_bytes(const char *text, size_t size)
-{
-	const char *end = text + size;
-	uint64_t bytes = 0;
-
-	for (const char *next; text < end; text = next) {
-		unsigned long long first, last, inode;
-
-		next = memchr(text, '\n', (size_t)(end - text));
-		next = next ? next + 1 : end;
-		if (next[-1] == '\n' && sscanf(text, "%llx-%llx %*s %*s %*s %llu", &first, &last, &inode) == 3 && !inode)
-			bytes += last - first;
-	}
-	return bytes;
-}
-
-/* Whether memory is missing in the copy that a dump may be asked for: ranges that the program keeps from children. */
-static bool is_whole(const struct inq_live *live)
-{
-	const struct inq_dying_bytes *maps = &live->gathered.source.texts[INQ_DYING_MAPS];
-	struct inq_buffer text = {0};
-	char path[48];
-	bool cut, whole;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)live->copy.pid);
-	whole = inq_gather_text(AT_FDCWD, path, INQ_DYING_MAX_TEXT, &text, &cut) && inq_buffer_text(&text) && maps->data &&
-		anonymous_bytes((const char *)text.data, text.size) >= anonymous_bytes(maps->data, maps->size);
-	inq_buffer_done(&text);
-	return whole;
-}
-
 /* Files of the copy instead of the process's; false if they are not there, and the process must stay. */
 static bool use_copy(struct inq_live *live)
 {
@@ -208,6 +175,7 @@ static bool use_copy(struct inq_live *live)
 static void make_copy(struct inq_live *live)
 {
 	const struct inq_gathered *gathered = &live->gathered;
+	const struct inq_dying_bytes *maps = &gathered->source.texts[INQ_DYING_MAPS];
 	struct inq_error error;
 
 	if (inq_copy_make(&live->stopped, gathered->source.mem_fd, gathered->source.texts[INQ_DYING_STATUS].data,
@@ -216,7 +184,7 @@ static void make_copy(struct inq_live *live)
 		snprintf(live->remark, sizeof(live->remark), "%.250s", error.text);
 		return;
 	}
-	if (!is_whole(live)) {
+	if (!maps->data || !inq_copy_is_whole(maps->data, maps->size, live->copy.pid)) {
 		snprintf(live->remark, sizeof(live->remark),
 			 "the process was not copied: it keeps memory from its children (MADV_DONTFORK)");
 		inq_copy_end(&live->copy);

@@ -14,7 +14,9 @@
 #include <stdint.h>
 
 #define INQ_RECORD_MAGIC 0x31525351u /* "QSR1" */
-#define INQ_RECORD_VERSION 1u
+#define INQ_RECORD_VERSION 2u
+#define INQ_RECORD_VERSION_OLDEST 1u /* of the same layout, but knows no INQ_COMMAND_HOLD */
+#define INQ_RECORD_KNOWN(version) ((version) >= INQ_RECORD_VERSION_OLDEST && (version) <= INQ_RECORD_VERSION)
 
 enum {
 	INQ_RECORD_UNLOADED = 64,       /* modules that the ring remembers, as ntdll's */
@@ -61,6 +63,8 @@ enum inq_record_command {
 	INQ_COMMAND_DIE = 1,         /* the dump is taken, or can't be: go */
 	INQ_COMMAND_SNAPSHOT = 2,    /* make the copy-on-write child, write its pid into `snapshot`, go on waiting */
 	INQ_COMMAND_RESUME = 3,      /* a dump without a crash is taken */
+	INQ_COMMAND_HOLD = 4,        /* close all descriptors but the event; then as SNAPSHOT, but the child shares the
+	                              * memory (version 2) */
 };
 
 enum inq_record_reason {
@@ -76,7 +80,7 @@ struct inq_record {
 	uint32_t pid;
 	int32_t signal;
 	uint32_t command;            /* enum inq_record_command */
-	int32_t snapshot;            /* pid of the copy-on-write child, or a negated errno; 0 not yet */
+	int32_t snapshot;            /* pid of the child that has the memory, or a negated errno; 0 not yet */
 	uint64_t annotations;        /* address of struct inq_record_annotation[INQ_RECORD_ANNOTATIONS] */
 	uint64_t unloaded;           /* address of struct inq_record_unloaded[INQ_RECORD_UNLOADED] */
 	uint32_t unloaded_count;     /* ever pushed; the ring holds the last INQ_RECORD_UNLOADED */

@@ -20,6 +20,7 @@
 enum {
 	PASSES_MAX = 64,         /* a process that makes threads faster than we list them is given up on */
 	WAIT_SLICE_US = 100,
+	BURY_SLICE_US = 20,
 	SMALL_FILE = 4096,
 };
 
@@ -346,6 +347,37 @@ void inq_stop_resume(struct inq_stopped *stopped)
 {
 	for (size_t i = 0; i < stopped->count; i++)
 		resume_one(&stopped->threads[i]);
+}
+
+/* A thread that is traced and has ended is there until its tracer has seen it, and its process's parent hears of the
+ * death only then. */
+static bool is_buried(struct inq_stopped_thread *thread)
+{
+	int status;
+	pid_t result = waitpid((pid_t)thread->tid, &status, __WALL | WNOHANG);
+
+	if (result < 0 || (result > 0 && !WIFSTOPPED(status)))
+		thread->seized = false;
+	return !thread->seized;
+}
+
+bool inq_stop_bury(struct inq_stopped *stopped, unsigned deadline_ms)
+{
+	uint64_t end = now_ms() + deadline_ms;
+	size_t left;
+
+	do {
+		left = 0;
+		for (size_t i = 0; i < stopped->count; i++) {
+			struct inq_stopped_thread *thread = &stopped->threads[i];
+
+			left += thread->seized && !is_buried(thread);
+		}
+		if (!left)
+			return true;
+		usleep(BURY_SLICE_US);
+	} while (now_ms() < end);
+	return false;
 }
 
 void inq_stop_done(struct inq_stopped *stopped)

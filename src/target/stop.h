@@ -63,6 +63,11 @@ enum inq_status inq_stop_threads(uint32_t pid, int task_fd, uint32_t spare, unsi
 /* Read the names of all threads, which takes as long as stopping them. */
 void inq_stop_names(struct inq_stopped *stopped, int task_fd);
 
+/* The process is about to be killed: see its threads off as they end, without letting one of them run another
+ * instruction. Looks once at least; false if some have not
+ * ended by the deadline. */
+bool inq_stop_bury(struct inq_stopped *stopped, unsigned deadline_ms);
+
 /* Let all go, each with the signal that was on its way to it. May be called twice. */
 void inq_stop_resume(struct inq_stopped *stopped);
 void inq_stop_done(struct inq_stopped *stopped);

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SLICE_US = 100 };
+enum { SLICE_US = 20 };
 
 static uint64_t now_ms(void)
 {
@@ -49,7 +49,7 @@ static bool say(const struct inq_waiting *waiting, enum inq_record_command comma
 enum inq_status inq_waiting_open(int memory, uint64_t record, int event, struct inq_waiting *ret,
 				 struct inq_error *err)
 {
-	struct inq_waiting waiting = {memory, record, is_event(event) ? event : -1, false, 0, 0, false};
+	struct inq_waiting waiting = {memory, record, is_event(event) ? event : -1, false, 0, 0, 0, 0, false};
 	struct inq_record found;
 
 	if (!peek(&waiting, 0, &found.jit, sizeof(found.jit)))
@@ -59,9 +59,11 @@ enum inq_status inq_waiting_open(int memory, uint64_t record, int event, struct 
 				(unsigned long long)record, found.jit.size, sizeof(found.jit));
 	waiting.tid = found.jit.thread_id;
 	if (peek(&waiting, 0, &found, sizeof(found)) && found.magic == INQ_RECORD_MAGIC &&
-	    found.version == INQ_RECORD_VERSION && found.size == sizeof(found)) {
+	    INQ_RECORD_KNOWN(found.version) && found.size == sizeof(found)) {
 		waiting.is_stub = true;
+		waiting.version = found.version;
 		waiting.reason = found.reason;
+		waiting.tls = found.tls;
 	}
 	*ret = waiting;
 	return INQ_OK;
@@ -80,12 +82,13 @@ bool inq_waiting_dismiss(struct inq_waiting *waiting, int status)
 	return say(waiting, waiting->reason == INQ_REASON_ON_DEMAND ? INQ_COMMAND_RESUME : INQ_COMMAND_DIE);
 }
 
-pid_t inq_waiting_snapshot(struct inq_waiting *waiting, unsigned deadline_ms, struct inq_error *err)
+pid_t inq_waiting_snapshot(struct inq_waiting *waiting, enum inq_record_command how, unsigned deadline_ms,
+			   struct inq_error *err)
 {
 	uint64_t end = now_ms() + deadline_ms;
 	int32_t child = 0;
 
-	if (!waiting->is_stub || !say(waiting, INQ_COMMAND_SNAPSHOT)) {
+	if (!waiting->is_stub || !say(waiting, how)) {
 		inq_fail(err, INQ_UNSUPPORTED, "snapshot: this record is not the stub's");
 		return 0;
 	}

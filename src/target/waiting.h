@@ -21,8 +21,10 @@ struct inq_waiting {
 	uint64_t record;
 	int event;        /* eventfd, -1 none: the thread looks by itself every millisecond */
 	bool is_stub;     /* our record, not a bare JIT_DEBUG_INFO, which understands only the event */
+	uint32_t version; /* of the record */
 	uint32_t reason;  /* enum inq_record_reason */
 	uint32_t tid;     /* of the waiting thread */
+	uint64_t tls;     /* its thread pointer, 0 unknown */
 	bool told;        /* it has its last command */
 };
 
@@ -34,7 +36,9 @@ enum inq_status inq_waiting_open(int memory, uint64_t record, int event, struct 
  * could not be said. */
 bool inq_waiting_dismiss(struct inq_waiting *waiting, int status);
 
-/* Have the copy-on-write child made. Its pid, as the process says; 0 and `err` if none came in time. */
-pid_t inq_waiting_snapshot(struct inq_waiting *waiting, unsigned deadline_ms, struct inq_error *err);
+/* Have the child made that keeps the memory, INQ_COMMAND_SNAPSHOT or INQ_COMMAND_HOLD (record.h). Its pid, as the
+ * process says; 0 and `err` if none came in time. */
+pid_t inq_waiting_snapshot(struct inq_waiting *waiting, enum inq_record_command how, unsigned deadline_ms,
+			   struct inq_error *err);
 
 #endif
