@@ -27,6 +27,7 @@
 enum { PAGE = 4096 };
 
 static uint8_t global[48] = {1}, in_bss[33], ends_globals[99] = {1};
+static uint8_t hidden_data[3 * PAGE] = {1};
 static __thread uint8_t in_tls[40];
 
 /* --- memory ----------------------------------------------------------------------------------------------- */
@@ -46,6 +47,16 @@ static void plant_advised(const char *where, int advice)
 
 	fill(where, page + 17, 64);
 	madvise(page, PAGE, advice);
+	KEEP(page);
+}
+
+/* A page of something that is dumped otherwise: the data of a module, a stack. */
+static void plant_hidden_page(const char *where, uint8_t *room)
+{
+	uint8_t *page = (uint8_t *)(((uintptr_t)room + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+
+	fill(where, page + 17, 64);
+	madvise(page, PAGE, MADV_DONTDUMP);
 	KEEP(page);
 }
 
@@ -73,6 +84,7 @@ static void plant_memory(void)
 	fill("bss", in_bss, sizeof(in_bss));
 	fill("tls", in_tls, sizeof(in_tls));
 	plant_advised("dontdump", MADV_DONTDUMP);
+	plant_hidden_page("dontdump, in data", hidden_data);
 	plant_advised("wipeonfork", MADV_WIPEONFORK);
 	plant_secret_memory();
 	page = map(MAP_SHARED | MAP_ANONYMOUS, -1);
@@ -179,8 +191,10 @@ static DEEP void rests(int depth)
 
 static void *waits(void *argument)
 {
+	uint8_t hidden_stack[3 * PAGE];
 	char name[16];
 
+	plant_hidden_page("dontdump, on a stack", hidden_stack);
 	fill("tls of a thread", in_tls, sizeof(in_tls));
 	fill_text("thread name", name, sizeof(name) - 1);
 	prctl(PR_SET_NAME, name);
