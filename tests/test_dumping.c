@@ -106,7 +106,8 @@ static void complains(const char *part)
 
 static void *wait_here(void *unused)
 {
-	(void)unused;
+	if (unused)
+		prctl(PR_SET_NAME, unused);
 	__atomic_add_fetch(shared, 1, __ATOMIC_SEQ_CST);
 	for (;;)
 		pause();
@@ -121,7 +122,7 @@ static _Noreturn void be_victim(void)
 	for (size_t i = 0; i < MARKED / sizeof(*marked); i++)
 		marked[i] = 0xabad1dea00000000 + i;
 	for (int i = 1; i < THREADS; i++)
-		pthread_create(&thread, NULL, wait_here, NULL);
+		pthread_create(&thread, NULL, wait_here, (void *)(uintptr_t) "waiter 1");
 	wait_here(NULL);
 	_exit(0);
 }
@@ -255,13 +256,13 @@ Test(dumping, leaves_a_file_that_is_there_alone_without_o)
 	cr_expect_eq(count_files(), 1);
 }
 
-/* What is compared: registers and stack of every thread, and memory. (Cores have no names of threads.) */
+/* What is compared: registers and stack of every thread, their names, and memory. */
 static char *facts_of(const char *option, const char *target)
 {
 	char commands[256];
 	const char *start;
 
-	snprintf(commands, sizeof(commands), ".echo BEGIN; ~0 r; ~1 r; ~2 r; dq %llx L100; ~0 k; ~1 k; ~2 k",
+	snprintf(commands, sizeof(commands), ".echo BEGIN; ~; ~0 r; ~1 r; ~2 r; dq %llx L100; ~0 k; ~1 k; ~2 k",
 		 (unsigned long long)(uintptr_t)marked);
 	cr_assert_eq(INQUEST(option, target, "-c", commands), 0, "%s: %s", target, inq_buffer_text(&complained));
 	start = strstr(inq_buffer_text(&said), "BEGIN");
@@ -457,6 +458,22 @@ Test(dumping, keeps_comment_and_exception_that_are_given)
 	cr_expect(strstr(inq_buffer_text(&complained), "context record") ||
 			  strstr(inq_buffer_text(&complained), "mcontext"),
 		  "%s", inq_buffer_text(&complained));
+}
+
+Test(dumping, keeps_names_and_comment_in_a_core)
+{
+	cr_assert_eq(dump_live(".dump /f /c \"of a core\" x.core"), 0, "%s", inq_buffer_text(&complained));
+	cr_assert_eq(INQUEST("-z", "x.core", "-c", "vertarget; ~1 k"), 0);
+	says("of a core");
+	/* A dump of that, and a core again: nothing is lost on the way. */
+	cr_assert_eq(INQUEST("-z", "x.core", "-c", ".dump /mf y.dmp"), 0, "%s", inq_buffer_text(&complained));
+	cr_assert_eq(INQUEST("-z", "y.dmp", "-c", "vertarget; ~"), 0);
+	says("waiter 1");
+	says("of a core");
+	cr_assert_eq(INQUEST("-z", "y.dmp", "-c", ".dump /f z.core"), 0, "%s", inq_buffer_text(&complained));
+	cr_assert_eq(INQUEST("-z", "z.core", "-c", "vertarget; ~"), 0);
+	says("waiter 1");
+	says("of a core");
 }
 
 Test(dumping, does_not_disturb_what_it_dumps)

@@ -33,13 +33,14 @@ struct inq_core_report {
 /**
  * @veil      borrowed; a core has no room for what a filter leaves, so only one that shows everything
  * @extended  NT_X86_XSTATE too (/fy)
+ * @comment   the user's words (UTF-8), kept with what the target has of its own; NULL none
  * @sink      of nothing yet; has `hand`; borrowed
  * @ret       may be NULL
  *
  * INQ_UNSUPPORTED: another processor; a veil that filters. INQ_ABSENT: no thread has registers, or there is no
  * memory. INQ_OS: writing failed (errno kept). INQ_NO_MEMORY.
  */
-enum inq_status inq_core_write(struct inq_veil *veil, bool extended, struct inq_sink *sink, struct inq_core_report *ret,
-			       struct inq_error *err);
+enum inq_status inq_core_write(struct inq_veil *veil, bool extended, const char *comment, struct inq_sink *sink,
+			       struct inq_core_report *ret, struct inq_error *err);
 
 #endif

@@ -87,23 +87,40 @@ static size_t produce_comment(void *context, uint64_t address, uint64_t offset, 
 	return size;
 }
 
+/* The user's words, then those of the dump that this one is made of. */
+static void write_words(const struct inq_run *run, struct inq_buffer *to)
+{
+	const char *before;
+	size_t size;
+
+	if (run->hooks->comment)
+		inq_text_to_utf16(to, run->hooks->comment, strlen(run->hooks->comment));
+	if (inq_target_text(run->target, INQ_TEXT_COMMENT, &before, &size, NULL) != INQ_OK)
+		return;
+	size = strnlen(before, size);
+	while (size && before[size - 1] == '\n')
+		size--;
+	if (to->size && size)
+		inq_text_to_utf16(to, "\n", 1);
+	inq_text_to_utf16(to, before, size);
+}
+
 INQ_STREAM_WRITER(inq_write_comment)
 {
 	struct inq_buffer text = {0};
 
 	(void)argument;
 	(void)err;
-	if (run->hooks->comment)
-		inq_text_to_utf16(&text, run->hooks->comment, strlen(run->hooks->comment));
+	write_words(run, &text);
 	say_what_is_cut(run);
 	say_warnings(run);
 	if (run->hooks->remark)
 		inq_run_say(run, false, "%s", run->hooks->remark);
 	if (run->arena && run->missing)
 		say_missing(run, &run->comment);
-	if (run->comment.size == 0 && !run->hooks->comment && run->arena)
+	if (run->comment.size == 0 && !text.size && run->arena)
 		return INQ_ABSENT;
-	if (run->comment.size && run->hooks->comment)
+	if (run->comment.size && text.size)
 		inq_text_to_utf16(&text, "\n", 1);
 	inq_text_to_utf16(&text, (const char *)run->comment.data, run->comment.size);
 	inq_buffer_extend(&text, run->arena ? sizeof(uint16_t) : LATE_ROOM);

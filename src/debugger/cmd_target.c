@@ -121,7 +121,7 @@ enum inq_status command_vertarget(struct debugger *debugger, const struct invoca
 		show_system(debugger, system);
 	if (process)
 		show_process(debugger, process);
-	if (inq_target_text(target, INQ_TEXT_COMMENT, &comment, &size, NULL) == INQ_OK)
+	if (inq_target_text(target, INQ_TEXT_COMMENT, &comment, &size, NULL) == INQ_OK && size && *comment)
 		out_print(&debugger->out, "Comment:     %.*s\n", size < 4096 ? (int)size : 4096,
 			  comment);
 	return INQ_OK;

@@ -114,6 +114,13 @@ const struct command commands[] = {
 	{"!peb", "", "show the process's arguments, auxiliary vector, loader's list and environment", "",
 	 NEEDS_SESSION, command_peb},
 	{"!teb", "", "show the current thread's control block and stack", "", NEEDS_SESSION, command_teb},
+	{"!token", "", "show whom the process is to the kernel: ids, capabilities, namespaces", "", NEEDS_SESSION,
+	 command_token},
+	{"!vm", "", "show memory counters of the process and of the machine", "", NEEDS_SESSION, command_vm},
+	{"!kernel", "[TID | log]", "show the kernel's side of the threads, or the end of the kernel's log",
+	 "Kernel stack, wait channel, system call and its arguments, scheduler, cgroup, as far as they\n"
+	 "could be read (the letter k). TID is hexadecimal, as in the list of threads.",
+	 NEEDS_SESSION, command_kernel},
 	{".dumpdebug", "", "show the streams of a minidump, what each holds, and what was left out", "",
 	 NEEDS_SESSION, command_dumpdebug},
 	{".jdinfo", "ADDR", "show a JIT_DEBUG_INFO in memory, and go to its context", "", NEEDS_SESSION,

@@ -54,6 +54,10 @@ COMMAND_FUNCTION(command_process);
 COMMAND_FUNCTION(command_opendump);
 /* cmd_annotations.c */
 COMMAND_FUNCTION(command_annotations);
+/* cmd_facts.c */
+COMMAND_FUNCTION(command_token);
+COMMAND_FUNCTION(command_vm);
+COMMAND_FUNCTION(command_kernel);
 /* cmd_evaluate.c */
 COMMAND_FUNCTION(command_evaluate);
 COMMAND_FUNCTION(command_formats);

@@ -514,7 +514,8 @@ static uint32_t wanted_by(const char *line)
 		uint32_t wants;
 	} words[] = {
 		{"!handle", INQ_PROC_HANDLES}, {"!runaway", INQ_PROC_THREADS}, {".ttime", INQ_PROC_THREADS},
-		{"!token", INQ_PROC_TOKEN},    {"rX", INQ_PROC_XSTATE},	       {"rY", INQ_PROC_XSTATE},
+		{"!token", INQ_PROC_TOKEN},    {"!vm", INQ_PROC_COUNTERS},     {"!kernel", INQ_PROC_KERNEL},
+		    {"rX", INQ_PROC_XSTATE},	       {"rY", INQ_PROC_XSTATE},
 		{"/fy", INQ_PROC_XSTATE},
 	};
 	uint32_t wants = 0;

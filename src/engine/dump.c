@@ -104,7 +104,8 @@ static enum inq_status write_core(struct inq_veil *veil, const struct inq_dump_c
 	enum inq_status status = inq_bulk_open(&bulk, fd, command->switches & INQ_SWITCH_COMPRESS, NULL, &sink, err);
 
 	if (status == INQ_OK)
-		status = inq_core_write(veil, command->switches & INQ_SWITCH_FULL_EXTENDED, sink, &report, err);
+		status = inq_core_write(veil, command->switches & INQ_SWITCH_FULL_EXTENDED,
+					command->comment[0] ? command->comment : NULL, sink, &report, err);
 	if (status == INQ_OK)
 		status = inq_bulk_finish(&bulk, err);
 	inq_bulk_done(&bulk);

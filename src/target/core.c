@@ -17,6 +17,7 @@
 #include "target/xstate.h"
 
 #include <elf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -307,6 +308,9 @@ static enum inq_status make_threads(struct core *core, struct inq_error *err)
 
 		thread->tid = from->tid;
 		thread->crashed = died && i == 0;
+		if (from->name.data)
+			snprintf(thread->name, sizeof(thread->name), "%.*s", (int)from->name.size,
+				 (const char *)from->name.data);
 		/* The kernel gives the leader the times of the whole process. */
 		if (from->tid != notes->pid || notes->thread_count == 1) {
 			thread->user_us = from->user_us;
@@ -488,12 +492,15 @@ static enum inq_status core_system(struct inq_target *self, const struct inq_sys
 static enum inq_status core_text(struct inq_target *self, enum inq_text_kind kind, const char **ret,
 				 size_t *ret_size, struct inq_error *err)
 {
-	struct core *core = core_of(self);
+	const struct inq_core_notes *notes = &core_of(self)->notes;
+	const struct inq_note *note = kind == INQ_TEXT_AUXV	 ? &notes->auxv
+				      : kind == INQ_TEXT_COMMENT ? &notes->comment
+								 : NULL;
 
-	if (kind != INQ_TEXT_AUXV || !core->notes.auxv.data)
+	if (!note || !note->data)
 		return inq_fail(err, INQ_ABSENT, "a core has no such text");
-	*ret = (const char *)core->notes.auxv.data;
-	*ret_size = core->notes.auxv.size;
+	*ret = (const char *)note->data;
+	*ret_size = note->size;
 	return INQ_OK;
 }
 

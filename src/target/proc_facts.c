@@ -326,16 +326,23 @@ void inq_counters_make(const char *status, size_t status_size, const char *stat,
 
 /* --- kernel --------------------------------------------------------------------------------------------- */
 
+static void append_section(const struct inq_proc_file *file, struct inq_buffer *ret)
+{
+	inq_buffer_printf(ret, "[%s]\n", file->name);
+	inq_buffer_append(ret, file->data, file->size);
+	if (file->size && file->data[file->size - 1] != '\n')
+		inq_buffer_append(ret, "\n", 1);
+}
+
 void inq_kernel_text(const struct inq_proc_files *files, struct inq_buffer *ret)
 {
-	for (size_t i = 0; i < files->count; i++) {
-		const struct inq_proc_file *file = &files->items[i];
+	const struct inq_proc_file *log = inq_proc_files_find(files, "kmsg");
 
-		if (strncmp(file->name, "task/", 5) != 0 && strcmp(file->name, "kmsg") != 0)
-			continue;
-		inq_buffer_printf(ret, "[%s]\n", file->name);
-		inq_buffer_append(ret, file->data, file->size);
-		if (file->size && file->data[file->size - 1] != '\n')
-			inq_buffer_append(ret, "\n", 1);
+	for (size_t i = inq_proc_files_first(files, "task/"); i < files->count; i++) {
+		if (strncmp(files->items[i].name, "task/", 5) != 0)
+			break;
+		append_section(&files->items[i], ret);
 	}
+	if (log)
+		append_section(log, ret);
 }
