@@ -194,7 +194,9 @@ static void *waits(void *argument)
 	uint8_t hidden_stack[3 * PAGE];
 	char name[16];
 
-	plant_hidden_page("dontdump, on a stack", hidden_stack);
+	if (argument)
+		plant_hidden_page("dontdump, on a stack", hidden_stack);
+	KEEP(hidden_stack);
 	fill("tls of a thread", in_tls, sizeof(in_tls));
 	fill_text("thread name", name, sizeof(name) - 1);
 	prctl(PR_SET_NAME, name);
@@ -206,8 +208,9 @@ void start_threads(void)
 {
 	pthread_t thread;
 
+	/* A page that cannot be had parts a stack, and its frames: of one of them. */
 	for (int i = 0; i < 2; i++) {
-		if (pthread_create(&thread, NULL, waits, NULL))
+		if (pthread_create(&thread, NULL, waits, i ? &thread : NULL))
 			_exit(3);
 		while (ready == i)
 			usleep(500);
