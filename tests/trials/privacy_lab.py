@@ -36,6 +36,7 @@ class Road:
     """Use with `with`, more than once if need be: inside, the machine's settings may be held. Every taking has a folder
     of its own, and forget() removes what is no longer needed; close() removes the rest."""
     name = None
+    deadline = DEADLINE
 
     def __init__(self, context, where=None):
         self.context, self.tree = context, where or context.tree
@@ -104,7 +105,7 @@ class Stub(Road):
         subprocess.run([self.program, case, secrets], env=environment, stdin=subprocess.DEVNULL, timeout=60,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
         dumps = lambda: [os.path.join(folder, n) for n in os.listdir(folder) if n.endswith(".dmp")]
-        found = kernel.wait_until(dumps, DEADLINE)
+        found = kernel.wait_until(dumps, self.deadline)
         expect(found, "%s, %s: no dump", case, letters)
         return found[0], secrets
 
@@ -144,7 +145,7 @@ class Kernel(Road):
         process.wait(20)
         # Its own: on a busy machine other programs crash as well.
         dumps = lambda: [d for d in self.tree.dumps() if ".%d." % process.pid in os.path.basename(d)]
-        found = kernel.wait_until(dumps, DEADLINE)
+        found = kernel.wait_until(dumps, self.deadline)
         expect(found, "%s, %s: no dump; core_pattern is '%s'", case, letters, kernel.get(kernel.PATTERN))
         return shutil.move(found[0], os.path.dirname(secrets)), secrets
 

@@ -13,7 +13,7 @@ import re
 import inquest
 import canaries
 import privacy_lab
-from trial import collecting, expect, trial
+from trial import Failure, collecting, expect, trial
 
 RUNS = int(os.environ.get("PRIVACY_RUNS", "0"))
 LIBRARIES = "/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu:/lib64:/usr/lib64"
@@ -104,3 +104,48 @@ def core_road(context):
 @trial("privacy.scrub.R46-no-secret-and-every-frame")
 def scrub_road(context):
     hold(context, privacy_lab.Scrub)
+
+
+# Memory that no filter can make harmless: what asks for it beside r is refused, by whoever is asked.
+CONTRADICT = ["m%sr%s" % (letter, names) for letter in "fwaAdicp" for names in ("", "R")]
+
+
+def never_unfiltered(road, letters, wrong):
+    """No dump, or a filtered one."""
+    try:
+        dump, secrets = road.crash("fault", letters)
+    except Failure:
+        return 0
+    found = canaries.survivors(dump, secrets)
+    if found:
+        wrong.append("%s, %s: %s" % (road.name, letters, canaries.describe(found)))
+    return 1
+
+
+@trial("privacy.letters.r-wins-on-a-terminal")
+def r_wins_on_a_terminal(context):
+    """Refused with words, and no file is left."""
+    with contextlib.closing(privacy_lab.Stub(context)) as road, collecting() as wrong:
+        whole, _secrets = road.crash("fault", "m")
+        for letters in CONTRADICT:
+            to = whole + "." + letters
+            _code, said = road.debugger(["-z", whole], [".dump /%s %s" % (letters, to), "q"])
+            if os.path.exists(to) or "'%s'" % letters[1] not in said or "'r'" not in said:
+                wrong.append("%s: %s" % (letters, said[-200:]))
+
+
+@trial("privacy.letters.r-wins-in-the-environment")
+def r_wins_in_environment(context):
+    with contextlib.closing(privacy_lab.Stub(context)) as road, collecting() as wrong:
+        road.deadline = 1
+        for letters in CONTRADICT[:4] + ["marR,snapshot"]:
+            never_unfiltered(road, letters, wrong)
+
+
+@trial("privacy.letters.r-wins-in-the-settings")
+def r_wins_in_settings(context):
+    """Settings that contradict themselves count as the strictest: there is a dump, and it is filtered."""
+    with contextlib.closing(privacy_lab.Kernel(context)) as road, road, collecting() as wrong:
+        dumps = sum(never_unfiltered(road, letters, wrong) for letters in CONTRADICT[:6])
+        if dumps != 6:
+            wrong.append("%d dumps of 6" % dumps)
