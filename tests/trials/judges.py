@@ -53,13 +53,13 @@ def json_line(who, done):
                                                                 done.stdout[-300:] + done.stderr[-300:]))
 
 
-def gdb(core, executable, limit=300):
+def gdb(core, executable, limit=300, vectors=False):
     done = run(["gdb", "-q", "-batch", "-nx", "-iex", "set debuginfod enabled off",
                 "-iex", "set auto-load no",
                 "-ex", "set backtrace past-main on", "-ex", "set backtrace past-entry on",
                 "-ex", "set backtrace limit %d" % (limit + 50),
                 "-x", os.path.join(HERE, "judges/in_gdb.py"), executable, core],
-               env={"TRIALS_FRAMES": str(limit)})
+               env={"TRIALS_FRAMES": str(limit), **({"TRIALS_VECTORS": "1"} if vectors else {})})
     told = json_line("gdb", done)
     testimony = Testimony("gdb")
     for thread in told["threads"]:

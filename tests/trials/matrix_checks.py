@@ -166,8 +166,10 @@ def same_bytes(dump, truth, run, address, size, rva, filtered):
 
 
 def kernels_own(truth, address):
-    """What the kernel itself writes whenever a thread goes on: its struct rseq says on which processor."""
-    return any(place <= address < place + 32 for place in truth.rseq)
+    """What the kernel itself writes whenever a thread goes on: its struct rseq says on which processor. And what a
+    trial says that changes."""
+    return any(place <= address < place + 32 for place in truth.rseq) or \
+        any(start <= address < end for start, end in truth.changing)
 
 
 # --- threads ---------------------------------------------------------------------------------------
@@ -404,20 +406,31 @@ def texts(dump, truth, run):
     for key in ("Name", "Pid", "PPid", "Uid", "Gid", "Threads", "SigBlk", "SigCgt", "CapEff", "Seccomp"):
         if status.get(key) != status_now[key]:
             wrong.append("/%s: status: %s is %s, /proc says %s" % (run, key, status.get(key), status_now[key]))
-    arguments = truth.bytes("cmdline")
+    arguments = truth.bytes_before["cmdline"]
     if "R" in run:
         first, nul, rest = arguments.partition(b"\0")
         arguments = first.rpartition(b"/")[2] + nul + rest
     if dump.stream(md.CMD_LINE) != arguments and "r" not in run:
         wrong.append("/%s: arguments %s" % (run, dump.stream(md.CMD_LINE)))
-    if "R" not in run and md.ENVIRON in dump.streams and dump.stream(md.ENVIRON) != truth.bytes("environ"):
+    if "R" not in run and md.ENVIRON in dump.streams and dump.stream(md.ENVIRON) != truth.bytes_before["environ"]:
         wrong.append("/%s: the environment differs from /proc's" % run)
     mapped = [line.split()[0] for line in dump.text(md.MAPS).splitlines()]
     if mapped != ["%x-%x" % (m.start, m.end) if m.start >= 1 << 32 else "%08x-%08x" % (m.start, m.end)
                   for m in truth.mappings]:
         wrong.append("/%s: maps differ from /proc's" % run)
-    if "R" not in run and not hidden and dump.text(md.MAPS) != truth.text("maps"):
+    if "R" not in run and not hidden and dump.stream(md.MAPS) != truth.bytes_before["maps"]:
         wrong.append("/%s: maps differ from /proc's" % run)
+    return wrong
+
+
+def exception(dump, truth, run):
+    """Of a process that wrote to 0x1230: siginfo_t's numbers."""
+    tid, code, flags, address, _parameters, own = dump.exception()
+    wrong = []
+    if (tid, code, flags, address) != truth.fault:
+        wrong.append("/%s: exception %s, it was %s" % (run, (tid, code, flags, address), truth.fault))
+    if not own or own["rip"] not in [t.registers["rip"] for t in dump.threads() if t.tid == tid]:
+        wrong.append("/%s: the exception is not where the thread is" % run)
     return wrong
 
 
@@ -460,12 +473,12 @@ def token(dump, truth, run):
     for value in lines.get("Namespace", []):
         name, _blank, inode = value.partition(" ")
         spaces[name] = int(inode)
-    for name in os.listdir(truth.root + "ns"):
-        if not name.endswith("_for_children") and spaces.get(name) != os.stat(truth.root + "ns/" + name).st_ino:
+    for name, inode in truth.namespaces.items():
+        if spaces.get(name) != inode:
             wrong.append("/%s: token: namespace %s is %s" % (run, name, spaces.get(name)))
     if "r" in table.letters_of(run):
         return wrong
-    if lines.get("Cgroup") != truth.text("cgroup").splitlines():
+    if lines.get("Cgroup") != truth.bytes_before["cgroup"].decode().splitlines():
         wrong.append("/%s: token: cgroup %s" % (run, lines.get("Cgroup")))
     return wrong
 
@@ -517,6 +530,7 @@ CHECKS = (
     (memory, (md.MEMORY_LIST,)), (threads, (md.THREAD_LIST,)), (modules, (md.MODULE_LIST,)),
     (regions, (md.MEMORY_INFO_LIST,)), (handles, (md.HANDLE_DATA,)), (thread_times, (md.THREAD_INFO_LIST,)),
     (texts, (md.AUXV, md.PROC_STATUS, md.MAPS)), (process, (md.MISC_INFO, md.SYSTEM_INFO)), (token, (md.TOKEN,)),
+    (exception, (md.EXCEPTION,)),
     (counters, (md.VM_COUNTERS, md.SYSTEM_MEMORY)), (links, (md.DSO_DEBUG,)), (kernel_side, (md.INQUEST_KERNEL,)),
 )
 

@@ -7,10 +7,15 @@ $MATRIX=full tries every combination on every road; else the slow roads (one cra
 import contextlib
 import json
 import os
+import shutil
+import signal
+import struct
 import subprocess
 
 import crashes
+import elfcore
 import judges
+import kernel
 import matrix_checks as checks
 import matrix_table as table
 import minidump
@@ -100,6 +105,140 @@ def seen_by_gdb(process, truth):
     by_gdb = truth.gdb_registers()
     truth.rseq = [values["fs_base"] + process.facts["rseq"] for values in by_gdb.values()]
     return by_gdb
+
+
+# --- dying --------------------------------------------------------------------------------------
+
+# Of one crash each; all of RUNS with $MATRIX=full.
+CRASH_RUNS = table.RUNS if FULL else ("m", "ma", "mcdip", "mRtuFhy", "mrRhtu", "mw", "mk")
+
+
+class Crashes:
+    """Crashes of plenty whose core goes to inquest-core and to a file: both show the same moment. The letters are the
+    settings file's, which is put back."""
+
+    def __init__(self, context):
+        lost = context.no_crashes or context.tree.missing("inquest-core", "inquest-register", "inquest")
+        if lost:
+            raise Skip(lost)
+        self.context, self.config = context, context.tree.config
+        folder = os.path.join(context.folder, "matrix-scene")
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            context.kept["matrix-scene"] = crashes.Scene(folder, context.crashers, context.coretee, context.tree)
+        self.scene = context.kept["matrix-scene"]
+
+    def __enter__(self):
+        self.before = None
+        if os.path.exists(self.config):
+            with open(self.config, "rb") as f:
+                self.before = f.read()
+        self.settings = kernel.crash_settings(pattern=self.scene.pattern, pipe_limit=16, suid_dumpable=2)
+        self.settings.__enter__()
+        return self
+
+    def __exit__(self, *what):
+        self.settings.__exit__(*what)
+        if self.before is None:
+            os.unlink(self.config)
+        else:
+            self.write(self.before)
+
+    def write(self, data):
+        with open(self.config, "wb") as f:
+            f.write(data)
+
+    def crash(self, run, word="crash", **options):
+        """(truth, core, dump) of one that died; files are the caller's to remove."""
+        self.write(b"dump = %s\n" % run.encode())
+        dumps = self.context.tree.dumps()
+        with victim(self.context, letters=None, **options) as process:
+            truth = process.truth()
+            process.order(word)
+            expect(process.process.wait(30) == -signal.SIGSEGV, "plenty did not die of SIGSEGV")
+        # Others may crash meanwhile, and go the same road.
+        status = os.path.join(self.scene.folder, "status.%d" % truth.pid)
+        expect(kernel.wait_until(lambda: os.path.exists(status), 30), "the kernel sent no core")
+        with open(status, encoding="ascii") as f:
+            ended = int(f.read().split()[0])
+        expect(ended == 0, "inquest-core ended with wait status %d", ended)
+        dump = kernel.wait_until(lambda: of_process(self.context.tree.dumps() - dumps, truth.pid), 10)
+        expect(dump, "no dump appeared")
+        kept = os.path.join(self.scene.folder, "%s.dmp" % run)
+        shutil.move(dump, kept)
+        core = os.path.join(self.scene.folder, "core.%d" % truth.pid)
+        truth.core = elfcore.Core(core)
+        return truth, core, kept
+
+
+def of_process(paths, pid):
+    for path in paths:
+        with opened(path) as dump:
+            if dump.misc()["pid"] == pid:
+                return path
+    return None
+
+
+def told_by_core(truth, code=1):
+    """Threads, exception and registers, as the notes have them."""
+    truth.rseq = ()
+    truth.tids = sorted(truth.core.tids)
+    signo, _errno, si_code = struct.unpack_from("<iii", truth.core.siginfo)
+    expect((signo, si_code) == (signal.SIGSEGV, code), "the core says signal %d, code %d", signo, si_code)
+    truth.fault = (truth.core.tids[0], signo, si_code, struct.unpack_from("<Q", truth.core.siginfo, 16)[0])
+    return truth.core.registers
+
+
+@trial("matrix.dying")
+def dying(context):
+    """The kernel's road. Every other crash is a thread's that is not the main one."""
+    with collecting() as wrong:
+        evidence = []
+        with Crashes(context) as here:
+            for number, run in enumerate(CRASH_RUNS):
+                evidence.append((run, *here.crash(run, "crash-thread" if number % 2 else "crash")))
+        for run, truth, core, dump in evidence:
+            wrong += check(dump, run, truth, told_by_core(truth), dead=True)
+            if run == "mRtuFhy":    # the notes are what gdb makes of them
+                program = os.path.join(context.shared_folder(), "crashers/plenty")
+                wrong += check(dump, run, truth, judges.gdb(core, program, 1, vectors=True).registers, dead=True)
+            os.unlink(core)
+
+
+STUB_RUNS = table.RUNS if FULL else ("m", "mapuy", "mrRhtu")
+
+
+@trial("matrix.dying-by-the-stub")
+def dying_by_the_stub(context):
+    """What was read of the process before its crash must be in the dump, but for what the handler itself changes."""
+    folder = folder_of(context, "stub")
+    if not context.tree.stub or not context.tree.collector:
+        raise Skip("the stub is not installed")
+    with collecting() as wrong:
+        for number, run in enumerate(STUB_RUNS):
+            before = set(os.listdir(folder))
+            with victim(context, stub=True, letters=run, env={"INQUEST_DIR": folder}) as process:
+                truth = process.truth()
+                by_gdb = seen_by_gdb(process, truth) if number == 1 else {}
+                truth.keep_memory()
+                process.order("crash-thread" if number % 2 else "crash")
+                expect(process.process.wait(30) == -signal.SIGSEGV, "plenty did not die of SIGSEGV")
+            expect(kernel.wait_until(lambda: {n for n in os.listdir(folder) if n.endswith(".dmp")} - before, 10),
+                   "/%s: no dump", run)
+            path = os.path.join(folder, ({n for n in os.listdir(folder) if n.endswith(".dmp")} - before).pop())
+            with opened(path) as dump:
+                crashed = dump.exception()[0]
+                truth.changing = handlers_own(truth, dump, crashed)
+            truth.fault = (truth.tids[3] if number % 2 else truth.pid, signal.SIGSEGV, 1, 0x1230)
+            by_gdb.pop(crashed, None)
+            wrong += check(path, run, truth, by_gdb, dead=True)
+
+
+def handlers_own(truth, dump, crashed):
+    """[(start, end)] of memory that a crash changes while the stub's handler runs."""
+    pointer = next(t.registers["rsp"] for t in dump.threads() if t.tid == crashed)
+    stub = [m for m in truth.mappings if "libinquest-stub" in m.name]
+    return [(pointer - 4096, pointer + 4096), (stub[0].start, stub[-1].end + (64 << 10))]
 
 
 @trial("matrix.live")

@@ -59,7 +59,13 @@ class Truth:
         self.fdinfo = {n: self._fdinfo(n) for n in self.fds}
         self.kinds = {n: os.stat(self.root + "fd/%d" % n) for n in self.fds}
         self.limits = self.text("limits")
+        self.kept = None    # by keep_memory()
+        self.core = None    # elfcore.Core: what its memory was when it died
+        self.bytes_before = {name: self.bytes(name) for name in ("cmdline", "environ", "maps", "cgroup")}
+        self.namespaces = {name: os.stat(self.root + "ns/" + name).st_ino for name in os.listdir(self.root + "ns")
+                           if not name.endswith("_for_children")}
         self.rseq = ()      # addresses of the threads' struct rseq, which the kernel writes to
+        self.changing = ()  # [(start, end)] of memory that is not what it was
         self.refresh()
 
     def refresh(self):
@@ -100,12 +106,34 @@ class Truth:
                        if m.start < LIMIT and m.access[:3] != "---" and not m.never_read])
 
     def read(self, start, size):
-        """Bytes of /proc/PID/mem, cut where they cannot be read."""
+        """Bytes of /proc/PID/mem, or of the core that it left, cut where they cannot be read."""
+        if self.core:
+            return self.core.read(start, size)
+        if self.kept is not None:
+            return self._read_kept(start, size)
         with open(self.root + "mem", "rb", buffering=0) as f:
             try:
                 return os.pread(f.fileno(), size, start)
             except OSError:
                 return b""
+
+    def keep_memory(self):
+        """All that can be read, for when the process is gone."""
+        kept = []
+        for start, end in self.readable():
+            for at in range(start, end, 1 << 22):
+                data = self.read(at, min(1 << 22, end - at))
+                kept.append((at, len(data), None if data.count(0) == len(data) else data))
+        self.kept = kept
+
+    def _read_kept(self, start, size):
+        found = b""
+        for at, length, data in self.kept:
+            if at <= start < at + length:
+                part = min(size, at + length - start)
+                found += bytes(part) if data is None else data[start - at:start - at + part]
+                start, size = start + part, size - part
+        return found
 
     def at(self, address):
         for m in self.mappings:
