@@ -487,6 +487,7 @@ static bool start_worker(struct collect *collect)
 		.stopped = collect->registers,
 		.stopped_count = collect->stopped.count,
 		.record = collect->args.record,
+		.event = collect->args.event,
 		.letters = collect->letters,
 		.memory = collect->snapshot.memory,
 		.smaps = collect->snapshot.smaps,

@@ -179,6 +179,7 @@ static void use_stopped(const struct inq_worker_job *job, struct inq_dying_sourc
 	source->stopped = job->stopped;
 	source->stopped_count = job->stopped_count;
 	source->record = job->record;
+	source->event = job->event > 0 ? (uint32_t)job->event : 0;
 	if (job->memory >= 0) {
 		source->mem_fd = job->memory;
 		source->pagemap_fd = job->pagemap;

@@ -46,6 +46,7 @@ struct inq_worker_job {
 	size_t stopped_count;
 	const struct inq_gathered *gathered; /* what was read already, by a parent that has no privilege; NULL: nothing */
 	uint64_t record;          /* address of the stub's record, 0 none */
+	int event;                /* descriptor of the stub's event in the process, -1 none */
 	const char *letters;      /* instead of the configuration's; NULL: those */
 	int memory, smaps, pagemap; /* where memory is read instead of the process itself (a copy of it); -1: there */
 	bool own_ids;             /* the ids stay as they are: we have no privilege to give away */

@@ -544,6 +544,7 @@ static enum inq_status stop_process(struct program *program, struct inq_error *e
 			(!arguments->no_snapshot && !arguments->record && arguments->commands && !attended),
 		.wants = arguments->commands && !attended ? wanted_by(arguments->commands) : UINT32_MAX,
 		.record = arguments->record,
+		.event = arguments->event > 0 ? (uint32_t)arguments->event : 0,
 	};
 
 	return inq_live_open(arguments->pid, &options, &program->live, err);

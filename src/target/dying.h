@@ -101,6 +101,7 @@ struct inq_dying_source {
 	const struct inq_dying_stopped *stopped;
 	size_t stopped_count;
 	uint64_t record;
+	uint32_t event; /* its descriptor for the talk with us, none of the program's own: not shown; 0 none */
 	bool living; /* it is not dying: "live process" */
 	const struct utsname *kernel; /* uname(2); NULL unknown */
 	const char *executable;       /* where /proc/PID/exe leads, raw, " (deleted)" included;

@@ -52,7 +52,7 @@ enum inq_status inq_dying_handles(struct inq_target *target, const struct inq_ha
 
 	if (!dying->handles_once.done) {
 		dying->handles_once.done = true;
-		dying->handles_once.status = inq_handles_make(&files, &dying->handles, NULL);
+		dying->handles_once.status = inq_handles_make(&files, dying->source.event, &dying->handles, NULL);
 	}
 	if (dying->handles_once.status != INQ_OK)
 		return inq_fail(err, dying->handles_once.status, "no list of descriptors");

@@ -359,7 +359,7 @@ static enum inq_status publish(struct making *making, struct inq_handle_list *re
 	return INQ_OK;
 }
 
-enum inq_status inq_handles_make(const struct inq_proc_files *files, struct inq_handle_list *ret,
+enum inq_status inq_handles_make(const struct inq_proc_files *files, uint32_t event, struct inq_handle_list *ret,
 				 struct inq_error *err)
 {
 	struct making making = {.files = files};
@@ -368,11 +368,13 @@ enum inq_status inq_handles_make(const struct inq_proc_files *files, struct inq_
 	inq_ends_index(files, &making.ends);
 	for (size_t i = inq_proc_files_first(files, "fd/"); i < files->count; i++) {
 		const struct inq_proc_file *link = &files->items[i];
+		uint64_t number;
 
 		if (strncmp(link->name, "fd/", 3) != 0)
 			break;
-		if (link->size)
-			add(&making, strtoull(link->name + 3, NULL, 10), link);
+		number = strtoull(link->name + 3, NULL, 10);
+		if (link->size && !(event && number == event && begins(link, "anon_inode:[eventfd]")))
+			add(&making, number, link);
 	}
 	inq_buffer_done(&making.sockets);
 	inq_buffer_done(&making.ends);

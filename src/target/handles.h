@@ -22,11 +22,12 @@ struct inq_handle_list {
 
 /**
  * @files  sorted; borrowed only during the call
+ * @event  an event descriptor that the process has only for the talk with us, left out; 0 none
  * @ret    owned by the caller: inq_handles_done(); untouched on failure
  *
  * INQ_ABSENT: not a single descriptor was listed. INQ_NO_MEMORY.
  */
-enum inq_status inq_handles_make(const struct inq_proc_files *files, struct inq_handle_list *ret,
+enum inq_status inq_handles_make(const struct inq_proc_files *files, uint32_t event, struct inq_handle_list *ret,
 				 struct inq_error *err);
 void inq_handles_done(struct inq_handle_list *list); /* accepts NULL and a zeroed one */
 

@@ -207,6 +207,7 @@ static enum inq_status gather(struct inq_live *live, const struct inq_live_optio
 	source->pid = live->pid;
 	source->dump_time = (uint64_t)time(NULL);
 	source->record = options->record;
+	source->event = options->event;
 	source->living = true;
 	inq_gather_wanted(live->process, live->files, options->wants | INQ_PROC_FLAGS, &live->gathered);
 	if (options->record)

@@ -30,6 +30,7 @@ struct inq_live_options {
 	uint32_t wants;        /* enum inq_proc_want: what is read of /proc beyond the plain dump, while it stands
 				* still; INQ_PROC_FLAGS always is */
 	uint64_t record;       /* of the thread that waits in the stub (target/record.h), 0 none */
+	uint32_t event;        /* and the descriptor by which it is told to go on, 0 none */
 	unsigned deadline_ms;  /* for its threads to stop; 0: 2,000 */
 };
 

@@ -141,8 +141,13 @@ def memory(dump, truth, run):
 
 
 def where(truth, ranges):
-    mapping = truth.at(ranges[0][0])
-    return "%s %s" % (mapping.access, mapping.name or "anonymous") if mapping else "unmapped"
+    """The mapping, and what the last named one before it is."""
+    before = [m for m in truth.mappings if m.start <= ranges[0][0]]
+    if not before or before[-1].end <= ranges[0][0]:
+        return "unmapped"
+    named = next((m for m in reversed(before) if m.name), before[-1])
+    return "%s %s" % (before[-1].access, before[-1].name or "anonymous, %#x behind %s" % (ranges[0][0] - named.end,
+                                                                                         named.name))
 
 
 def same_bytes(dump, truth, run, address, size, rva, filtered):
@@ -160,8 +165,8 @@ def same_bytes(dump, truth, run, address, size, rva, filtered):
         if not places:
             continue
         place = places[0]
-        return ["/%s: memory differs at %#x (%s)" % (run, address + at + place,
-                                                    where(truth, [(address + at + place, 0)]))]
+        return ["/%s: memory differs at %#x (%s), in %d bytes" % (run, address + at + place,
+                                                                 where(truth, [(address + at + place, 0)]), len(places))]
     return []
 
 
@@ -404,7 +409,7 @@ def texts(dump, truth, run):
         wrong.append("/%s: auxv differs from /proc's" % run)
     status = dict(line.split(":\t", 1) for line in dump.text(md.PROC_STATUS).splitlines() if ":\t" in line)
     for key in ("Name", "Pid", "PPid", "Uid", "Gid", "Threads", "SigBlk", "SigCgt", "CapEff", "Seccomp"):
-        if status.get(key) != status_now[key]:
+        if key in status_now and status.get(key) != status_now[key]:
             wrong.append("/%s: status: %s is %s, /proc says %s" % (run, key, status.get(key), status_now[key]))
     arguments = truth.bytes_before["cmdline"]
     if "R" in run:
