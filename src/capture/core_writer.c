@@ -6,7 +6,7 @@
 #include "privacy/veil.h"
 #include "support/buffer.h"
 #include "support/sink.h"
-#include "target/core_notes.h"
+#include "target/core_facts.h"
 #include "target/target.h"
 
 #include <elf.h>
@@ -29,7 +29,7 @@ struct writer {
 	struct inq_target *target;
 	struct inq_sink *sink;
 	bool extended;
-	const char *comment; /* the user's, or NULL */
+	const struct inq_buffer *facts; /* NULL: none */
 	struct inq_buffer notes;
 	struct inq_buffer headers; /* Elf64_Phdr[], PT_NOTE first */
 	uint8_t *chunk; /* the sink's */
@@ -198,31 +198,6 @@ static bool context_of(struct writer *writer, const struct inq_thread *thread, s
 	return inq_target_context(writer->target, index, ret, NULL) == INQ_OK;
 }
 
-static void add_thread_name(struct writer *writer, const struct inq_thread *thread)
-{
-	if (thread->name[0])
-		add_note(writer, INQ_NOTE_THREAD_NAME, INQ_NOTE_OWNER, thread->name, strlen(thread->name));
-}
-
-/* The user's words, then what a dump that this is made of says. */
-static void add_comment(struct writer *writer)
-{
-	struct inq_buffer words = {0};
-	const char *text;
-	size_t size;
-
-	if (writer->comment)
-		inq_buffer_puts(&words, writer->comment);
-	if (inq_target_text(writer->target, INQ_TEXT_COMMENT, &text, &size, NULL) == INQ_OK && size) {
-		if (words.size)
-			inq_buffer_append(&words, "\n", 1);
-		inq_buffer_append(&words, text, size);
-	}
-	if (words.size && inq_buffer_ok(&words))
-		add_note(writer, INQ_NOTE_COMMENT, INQ_NOTE_OWNER, words.data, words.size);
-	inq_buffer_done(&words);
-}
-
 static enum inq_status make_notes(struct writer *writer, struct inq_error *err)
 {
 	const struct inq_exception *exception;
@@ -256,12 +231,12 @@ static enum inq_status make_notes(struct writer *writer, struct inq_error *err)
 			if (leads)
 				add_common(writer, process, exception);
 			add_floats(writer, &context, i);
-			add_thread_name(writer, &threads[i]);
 		}
 	}
-	add_comment(writer);
 	if (!writer->report.threads)
 		return inq_fail(err, INQ_ABSENT, "no thread's registers are known, and a core without them opens nowhere");
+	if (writer->facts)
+		add_note(writer, INQ_CORE_FACTS_TYPE, INQ_CORE_FACTS_OWNER, writer->facts->data, writer->facts->size);
 	return inq_buffer_ok(&writer->notes) ? INQ_OK : inq_fail(err, INQ_NO_MEMORY, "notes: no memory");
 }
 
@@ -453,16 +428,12 @@ static enum inq_status write_core(struct writer *writer, struct inq_error *err)
 	return status == INQ_OK ? put(writer, &signature, sizeof(signature), 0, err) : status;
 }
 
-enum inq_status inq_core_write(struct inq_veil *veil, bool extended, const char *comment, struct inq_sink *sink,
-			       struct inq_core_report *ret, struct inq_error *err)
+enum inq_status inq_core_write(struct inq_veil *veil, bool extended, const struct inq_buffer *facts,
+			       struct inq_sink *sink, struct inq_core_report *ret, struct inq_error *err)
 {
 	const struct inq_veil_policy *policy = inq_veil_policy(veil);
 	struct writer writer = {
-		.target = inq_veil_target(veil),
-		.sink = sink,
-		.extended = extended,
-		.comment = comment,
-	};
+		.target = inq_veil_target(veil), .sink = sink, .extended = extended, .facts = facts};
 	enum inq_status status;
 
 	if (policy->stack != INQ_VEIL_STACK_WHOLE || policy->names != INQ_VEIL_NAMES_FULL)

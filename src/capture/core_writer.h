@@ -5,7 +5,8 @@
  * Written as the kernel writes one (fs/binfmt_elf.c): the crashed thread first with the process's notes behind it
  * (NT_PRPSINFO, NT_SIGINFO, NT_AUXV, NT_FILE), for each thread NT_PRSTATUS, NT_FPREGSET and, where asked for and
  * there, NT_X86_XSTATE; a PT_LOAD for each mapping, whose bytes are in the file as far as the target has them.
- * Zeroes are holes. The ELF header comes last, so that half a core is never taken for one.
+ * What no note of the kernel's could say is in one of our own (target/core_facts.h). Zeroes are holes. The ELF header
+ * comes last, so that half a core is never taken for one.
  *
  * x86-64 only. Opens nothing; memory is read in pieces of 1 MiB.
  */
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct inq_buffer;
 struct inq_sink;
 struct inq_veil;
 
@@ -33,14 +35,14 @@ struct inq_core_report {
 /**
  * @veil      borrowed; a core has no room for what a filter leaves, so only one that shows everything
  * @extended  NT_X86_XSTATE too (/fy)
- * @comment   the user's words (UTF-8), kept with what the target has of its own; NULL none
+ * @facts     a minidump without memory of the same target, for that note; borrowed. NULL: no such note
  * @sink      of nothing yet; has `hand`; borrowed
  * @ret       may be NULL
  *
  * INQ_UNSUPPORTED: another processor; a veil that filters. INQ_ABSENT: no thread has registers, or there is no
  * memory. INQ_OS: writing failed (errno kept). INQ_NO_MEMORY.
  */
-enum inq_status inq_core_write(struct inq_veil *veil, bool extended, const char *comment, struct inq_sink *sink,
-			       struct inq_core_report *ret, struct inq_error *err);
+enum inq_status inq_core_write(struct inq_veil *veil, bool extended, const struct inq_buffer *facts,
+			       struct inq_sink *sink, struct inq_core_report *ret, struct inq_error *err);
 
 #endif

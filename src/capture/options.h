@@ -37,11 +37,13 @@ enum inq_dump_letter {
 	INQ_DUMP_R = 1 << 15,
 };
 
-/* Which of two files: with a second one, the kernel's side is in that and nowhere else. */
+/* Which of two files: with a second one, the kernel's side is in that and nowhere else. Or what an ELF core carries
+ * along, since no other note of it could say that. */
 enum inq_dump_part {
 	INQ_DUMP_WHOLE = 0,
 	INQ_DUMP_BUT_KERNEL,
 	INQ_DUMP_KERNEL_ALONE, /* the threads, without memory, and the kernel's side of them */
+	INQ_DUMP_FACTS,        /* all but memory and the exception */
 };
 
 enum { INQ_DUMP_TEXT = 24 };

@@ -523,7 +523,7 @@ enum inq_status inq_plan_make(struct inq_target *target, const struct inq_dump_o
 		.walked_count = walked_count,
 	};
 	struct inq_buffer near = {0}, far = {0};
-	bool is_kernels = options && options->part == INQ_DUMP_KERNEL_ALONE;
+	bool is_without = options && (options->part == INQ_DUMP_KERNEL_ALONE || options->part == INQ_DUMP_FACTS);
 	enum inq_status status;
 
 	*ret = (struct inq_plan){0};
@@ -535,7 +535,7 @@ enum inq_status inq_plan_make(struct inq_target *target, const struct inq_dump_o
 		return inq_fail(err, INQ_NO_MEMORY, "memory plan: out of memory");
 	ret->stack_count = planner.thread_count;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-		if (is_kernels || (sources[i].letters && !(sources[i].letters & planner.letters)))
+		if (is_without || (sources[i].letters && !(sources[i].letters & planner.letters)))
 			continue;
 		planner.wanted = sources[i].far ? &far : &near;
 		sources[i].source(&planner);

@@ -32,13 +32,36 @@ static void say_warnings(struct inq_run *run)
 		inq_run_say(run, true, "%s", text);
 }
 
+/* What the dump that this one is made of said, which stays true; "" and 0 if nothing. */
+static const char *earlier_comment(struct inq_run *run, size_t *ret_size)
+{
+	const char *text = "";
+	size_t size = 0;
+
+	if (inq_target_text(run->target, INQ_TEXT_COMMENT, &text, &size, NULL) != INQ_OK)
+		size = 0;
+	size = strnlen(text, size);
+	while (size && text[size - 1] == '\n')
+		size--;
+	*ret_size = size;
+	return text;
+}
+
 INQ_STREAM_WRITER(inq_write_comment_a)
 {
+	const char *text = run->hooks->comment;
+	struct inq_buffer bytes = {0};
+	size_t size = text ? strlen(text) : 0;
+
 	(void)argument;
 	(void)err;
-	if (!run->hooks->comment)
+	if (!text)
+		text = earlier_comment(run, &size);
+	if (!size)
 		return INQ_ABSENT;
-	inq_writer_stream_copy(run->writer, type, run->hooks->comment, strlen(run->hooks->comment) + 1);
+	inq_buffer_append(&bytes, text, size);
+	inq_buffer_append(&bytes, "", 1);
+	inq_writer_stream(run->writer, type, inq_writer_add(run->writer, &bytes, 1));
 	return INQ_OK;
 }
 
@@ -87,31 +110,19 @@ static size_t produce_comment(void *context, uint64_t address, uint64_t offset, 
 	return size;
 }
 
-/* The user's words, then those of the dump that this one is made of. */
-static void write_words(const struct inq_run *run, struct inq_buffer *to)
-{
-	const char *before;
-	size_t size;
-
-	if (run->hooks->comment)
-		inq_text_to_utf16(to, run->hooks->comment, strlen(run->hooks->comment));
-	if (inq_target_text(run->target, INQ_TEXT_COMMENT, &before, &size, NULL) != INQ_OK)
-		return;
-	size = strnlen(before, size);
-	while (size && before[size - 1] == '\n')
-		size--;
-	if (to->size && size)
-		inq_text_to_utf16(to, "\n", 1);
-	inq_text_to_utf16(to, before, size);
-}
-
 INQ_STREAM_WRITER(inq_write_comment)
 {
+	const char *own = run->hooks->comment ? run->hooks->comment : "";
 	struct inq_buffer text = {0};
+	size_t size;
+	const char *earlier = earlier_comment(run, &size);
 
 	(void)argument;
 	(void)err;
-	write_words(run, &text);
+	inq_text_to_utf16(&text, own, strlen(own));
+	if (*own && size)
+		inq_text_to_utf16(&text, "\n", 1);
+	inq_text_to_utf16(&text, earlier, size);
 	say_what_is_cut(run);
 	say_warnings(run);
 	if (run->hooks->remark)

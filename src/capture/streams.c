@@ -30,6 +30,8 @@ static bool is_of_part(uint32_t type, enum inq_dump_part part)
 {
 	if (part == INQ_DUMP_BUT_KERNEL)
 		return type != MD_STREAM_INQUEST_KERNEL;
+	if (part == INQ_DUMP_FACTS)
+		return type != MD_STREAM_MEMORY_LIST && type != MD_STREAM_EXCEPTION;
 	for (size_t i = 0; part == INQ_DUMP_KERNEL_ALONE && i < sizeof(kernels_own) / sizeof(kernels_own[0]); i++) {
 		if (kernels_own[i] == type)
 			return true;

@@ -509,14 +509,15 @@ static char *copy(const char *text)
 /* What commands that nobody waits for will ask of /proc: reading it all would make the process stand still longer. */
 static uint32_t wanted_by(const char *line)
 {
+	enum { of_a_core = INQ_PROC_HANDLES | INQ_PROC_THREADS | INQ_PROC_TOKEN | INQ_PROC_COUNTERS };
 	static const struct {
 		const char *word;
 		uint32_t wants;
 	} words[] = {
 		{"!handle", INQ_PROC_HANDLES}, {"!runaway", INQ_PROC_THREADS}, {".ttime", INQ_PROC_THREADS},
 		{"!token", INQ_PROC_TOKEN},    {"!vm", INQ_PROC_COUNTERS},     {"!kernel", INQ_PROC_KERNEL},
-		    {"rX", INQ_PROC_XSTATE},	       {"rY", INQ_PROC_XSTATE},
-		{"/fy", INQ_PROC_XSTATE},
+		{"rX", INQ_PROC_XSTATE},       {"rY", INQ_PROC_XSTATE},	       {"/f ", of_a_core},
+		{"/fy", of_a_core | INQ_PROC_XSTATE},
 	};
 	uint32_t wants = 0;
 

@@ -7,10 +7,13 @@
 #include "capture/capture.h"
 #include "capture/core_writer.h"
 #include "privacy/veil.h"
+#include "support/buffer.h"
+#include "target/core_facts.h"
 #include "target/jit.h"
 #include "target/override.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 enum { EXCEPTIONS = INQ_SWITCH_RECORD | INQ_SWITCH_CONTEXT | INQ_SWITCH_EXCEPTION | INQ_SWITCH_POINTERS };
 
@@ -95,20 +98,47 @@ static enum inq_status override(struct inq_session *session, const struct inq_du
 	return inq_target_override(inq_session_target(session), &what, ret_made, err);
 }
 
-static enum inq_status write_core(struct inq_veil *veil, const struct inq_dump_command *command, int fd,
-				  struct inq_dump_result *ret, struct inq_error *err)
+/* What a core could not say otherwise: written into the file as a minidump, read back, and taken out again. Needs no
+ * second file, which nobody could make here. Without memory for it the core is written all the same. */
+static enum inq_status take_facts(struct inq_veil *veil, const struct inq_capture_hooks *hooks, int fd,
+				  struct inq_buffer *ret, struct inq_error *err)
+{
+	const struct inq_dump_options options = {
+		.letters = INQ_DUMP_F | INQ_DUMP_h | INQ_DUMP_k | INQ_DUMP_t | INQ_DUMP_u,
+		.text = "mFhktu",
+		.part = INQ_DUMP_FACTS,
+	};
+	struct inq_capture_report report;
+	enum inq_status status = inq_capture(veil, &options, fd, hooks, &report, err);
+
+	if (status == INQ_OK && report.file_size <= INQ_CORE_FACTS_MAX &&
+	    inq_buffer_extend(ret, (size_t)report.file_size) &&
+	    pread(fd, ret->data, ret->size, 0) != (ssize_t)ret->size)
+		status = inq_fail_os(err, "core");
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		status = inq_fail_os(err, "core");
+	return status;
+}
+
+static enum inq_status write_core(struct inq_veil *veil, const struct inq_dump_command *command,
+				  const struct inq_capture_hooks *hooks, int fd, struct inq_dump_result *ret,
+				  struct inq_error *err)
 {
 	struct inq_core_report report;
 	struct inq_bulk bulk = {0};
 	struct inq_sink *sink = NULL;
-	enum inq_status status = inq_bulk_open(&bulk, fd, command->switches & INQ_SWITCH_COMPRESS, NULL, &sink, err);
+	struct inq_buffer facts = {0};
+	enum inq_status status = take_facts(veil, hooks, fd, &facts, err);
 
 	if (status == INQ_OK)
+		status = inq_bulk_open(&bulk, fd, command->switches & INQ_SWITCH_COMPRESS, NULL, &sink, err);
+	if (status == INQ_OK)
 		status = inq_core_write(veil, command->switches & INQ_SWITCH_FULL_EXTENDED,
-					command->comment[0] ? command->comment : NULL, sink, &report, err);
+					facts.size && inq_buffer_ok(&facts) ? &facts : NULL, sink, &report, err);
 	if (status == INQ_OK)
 		status = inq_bulk_finish(&bulk, err);
 	inq_bulk_done(&bulk);
+	inq_buffer_done(&facts);
 	if (status == INQ_OK)
 		*ret = (struct inq_dump_result){
 			.file_size = report.file_size,
@@ -120,18 +150,12 @@ static enum inq_status write_core(struct inq_veil *veil, const struct inq_dump_c
 	return status;
 }
 
-static enum inq_status write_mini(struct inq_veil *veil, const struct inq_dump_command *command, const char *remark,
-				  uint64_t held_since_ns, int fd, struct inq_dump_result *ret, struct inq_error *err)
+static enum inq_status write_mini(struct inq_veil *veil, const struct inq_dump_command *command,
+				  const struct inq_capture_hooks *hooks, int fd, struct inq_dump_result *ret,
+				  struct inq_error *err)
 {
-	const struct inq_capture_hooks hooks = {
-		.held_since_ns = held_since_ns,
-		.remark = remark,
-		.comment = command->comment[0] ? command->comment : NULL,
-		.compress = command->switches & INQ_SWITCH_COMPRESS,
-		.strict = command->switches & INQ_SWITCH_STRICT,
-	};
 	struct inq_capture_report report;
-	enum inq_status status = inq_capture(veil, &command->letters, fd, &hooks, &report, err);
+	enum inq_status status = inq_capture(veil, &command->letters, fd, hooks, &report, err);
 
 	if (status == INQ_OK)
 		*ret = (struct inq_dump_result){
@@ -173,10 +197,16 @@ enum inq_status inq_session_write_dump(struct inq_session *session, const struct
 	status = inq_veil_new(made ? made : inq_session_target(session), &policy, &veil, err);
 	if (status == INQ_OK) {
 		const struct inq_veil_images images = {find_image, session};
+		const struct inq_capture_hooks hooks = {
+			.held_since_ns = held_since_ns,
+			.remark = remark,
+			.comment = command->comment[0] ? command->comment : NULL,
+			.compress = !full && command->switches & INQ_SWITCH_COMPRESS,
+			.strict = command->switches & INQ_SWITCH_STRICT,
+		};
 
 		inq_veil_set_images(veil, &images);
-		status = full ? write_core(veil, command, fd, ret, err)
-			      : write_mini(veil, command, remark, held_since_ns, fd, ret, err);
+		status = (full ? write_core : write_mini)(veil, command, &hooks, fd, ret, err);
 		inq_veil_free(veil);
 	}
 	inq_target_free(made);

@@ -8,6 +8,7 @@
 
 #include "support/file.h"
 #include "target/auxv.h"
+#include "target/core_facts.h"
 #include "target/core_notes.h"
 #include "target/core_regions.h"
 #include "target/core_segments.h"
@@ -17,7 +18,6 @@
 #include "target/xstate.h"
 
 #include <elf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +41,7 @@ struct core {
 	struct inq_file *file; /* owned */
 	struct inq_core_layout layout;
 	struct inq_core_notes notes;
+	struct inq_target *facts; /* of inquest's own note; NULL: none */
 	uint8_t *note_bytes[INQ_CORE_NOTES_MAX]; /* what notes point into */
 	struct inq_warnings warnings;
 	struct inq_system system;
@@ -191,8 +192,11 @@ static enum inq_status core_regions(struct inq_target *self, const struct inq_re
 				    size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
-	enum inq_status status = once(core, &core->regions_made, make_regions, err);
+	enum inq_status status;
 
+	if (core->facts && inq_target_regions(core->facts, ret, ret_count, NULL) == INQ_OK && *ret_count)
+		return INQ_OK;
+	status = once(core, &core->regions_made, make_regions, err);
 	if (status != INQ_OK)
 		return status;
 	*ret = core->regions;
@@ -258,8 +262,11 @@ static enum inq_status core_modules(struct inq_target *self, const struct inq_mo
 				    size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
-	enum inq_status status = once(core, &core->modules_made, make_modules, err);
+	enum inq_status status;
 
+	if (core->facts && inq_target_modules(core->facts, ret, ret_count, NULL) == INQ_OK && *ret_count)
+		return INQ_OK;
+	status = once(core, &core->modules_made, make_modules, err);
 	if (status != INQ_OK)
 		return status;
 	*ret = core->modules.modules;
@@ -308,9 +315,6 @@ static enum inq_status make_threads(struct core *core, struct inq_error *err)
 
 		thread->tid = from->tid;
 		thread->crashed = died && i == 0;
-		if (from->name.data)
-			snprintf(thread->name, sizeof(thread->name), "%.*s", (int)from->name.size,
-				 (const char *)from->name.data);
 		/* The kernel gives the leader the times of the whole process. */
 		if (from->tid != notes->pid || notes->thread_count == 1) {
 			thread->user_us = from->user_us;
@@ -323,6 +327,7 @@ static enum inq_status make_threads(struct core *core, struct inq_error *err)
 		else
 			without++;
 	}
+	inq_core_facts_threads(core->facts, core->threads, notes->thread_count);
 	if (without)
 		inq_warn(&core->warnings,
 			 "%zu of %zu threads have no registers that this machine could have",
@@ -426,8 +431,11 @@ static enum inq_status core_process(struct inq_target *self, const struct inq_pr
 				    struct inq_error *err)
 {
 	struct core *core = core_of(self);
-	enum inq_status status = once(core, &core->process_made, make_process, err);
+	enum inq_status status;
 
+	if (core->facts && inq_target_process(core->facts, ret, NULL) == INQ_OK)
+		return INQ_OK;
+	status = once(core, &core->process_made, make_process, err);
 	if (status == INQ_OK)
 		*ret = &core->process;
 	return status;
@@ -482,8 +490,11 @@ static enum inq_status core_system(struct inq_target *self, const struct inq_sys
 				   struct inq_error *err)
 {
 	struct core *core = core_of(self);
-	enum inq_status status = once(core, &core->system_made, make_system, err);
+	enum inq_status status;
 
+	if (core->facts && inq_target_system(core->facts, ret, NULL) == INQ_OK)
+		return INQ_OK;
+	status = once(core, &core->system_made, make_system, err);
 	if (status == INQ_OK)
 		*ret = &core->system;
 	return status;
@@ -492,16 +503,51 @@ static enum inq_status core_system(struct inq_target *self, const struct inq_sys
 static enum inq_status core_text(struct inq_target *self, enum inq_text_kind kind, const char **ret,
 				 size_t *ret_size, struct inq_error *err)
 {
-	const struct inq_core_notes *notes = &core_of(self)->notes;
-	const struct inq_note *note = kind == INQ_TEXT_AUXV	 ? &notes->auxv
-				      : kind == INQ_TEXT_COMMENT ? &notes->comment
-								 : NULL;
+	struct core *core = core_of(self);
 
-	if (!note || !note->data)
+	if (kind != INQ_TEXT_AUXV && core->facts &&
+	    inq_target_text(core->facts, kind, ret, ret_size, NULL) == INQ_OK)
+		return INQ_OK;
+	if (kind != INQ_TEXT_AUXV || !core->notes.auxv.data)
 		return inq_fail(err, INQ_ABSENT, "a core has no such text");
-	*ret = (const char *)note->data;
-	*ret_size = note->size;
+	*ret = (const char *)core->notes.auxv.data;
+	*ret_size = core->notes.auxv.size;
 	return INQ_OK;
+}
+
+/* --- what only a core of inquest's own has --------------------------------------------------------
+ */
+
+#define FROM_FACTS(ask, self, err, ...)                                                             \
+	(core_of(self)->facts ? ask(core_of(self)->facts, __VA_ARGS__)                              \
+			      : inq_fail(err, INQ_ABSENT, "a core does not say that"))
+
+static enum inq_status core_unloaded(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
+				     struct inq_error *err)
+{
+	return FROM_FACTS(inq_target_unloaded, self, err, ret, ret_count, err);
+}
+
+static enum inq_status core_annotations(struct inq_target *self, const struct inq_annotation **ret, size_t *ret_count,
+					struct inq_error *err)
+{
+	return FROM_FACTS(inq_target_annotations, self, err, ret, ret_count, err);
+}
+
+static enum inq_status core_handles(struct inq_target *self, const struct inq_handle **ret, size_t *ret_count,
+				    struct inq_error *err)
+{
+	return FROM_FACTS(inq_target_handles, self, err, ret, ret_count, err);
+}
+
+static enum inq_status core_token(struct inq_target *self, const struct inq_token **ret, struct inq_error *err)
+{
+	return FROM_FACTS(inq_target_token, self, err, ret, err);
+}
+
+static enum inq_status core_counters(struct inq_target *self, const struct inq_counters **ret, struct inq_error *err)
+{
+	return FROM_FACTS(inq_target_counters, self, err, ret, err);
 }
 
 static enum inq_status core_warning(struct inq_target *self, size_t index, const char **ret)
@@ -521,6 +567,7 @@ static void core_free(struct inq_target *self)
 {
 	struct core *core = core_of(self);
 
+	inq_target_free(core->facts);
 	for (size_t i = 0; i < INQ_CORE_NOTES_MAX; i++)
 		free(core->note_bytes[i]);
 	free(core->threads);
@@ -550,6 +597,11 @@ static const struct inq_target_ops core_ops = {
 	.exception = core_exception,
 	.text = core_text,
 	.link_map = core_link_map,
+	.unloaded = core_unloaded,
+	.annotations = core_annotations,
+	.handles = core_handles,
+	.token = core_token,
+	.counters = core_counters,
 	.warning = core_warning,
 	.free = core_free,
 };
@@ -620,6 +672,7 @@ static enum inq_status load(struct core *core, struct inq_error *err)
 	uint64_t budget = inq_file_size(core->file) < NOTES_BYTES_MAX ? inq_file_size(core->file)
 								      : NOTES_BYTES_MAX;
 	enum inq_status status = inq_core_layout_read(core->file, &core->layout, err);
+	struct inq_error why = {0};
 
 	if (status != INQ_OK)
 		return status;
@@ -630,6 +683,11 @@ static enum inq_status load(struct core *core, struct inq_error *err)
 		status = read_notes(core, i, &budget, err);
 	if (status != INQ_OK)
 		return status;
+	status = inq_core_facts_open(core->notes.facts, &core->facts, &why);
+	if (status == INQ_NO_MEMORY)
+		return inq_prepend(err, status, "%s", why.text);
+	if (status != INQ_OK && status != INQ_ABSENT)
+		inq_warn_error(&core->warnings, &why);
 	if (!core->notes.thread_count && !core->layout.count)
 		return inq_fail(err, INQ_BAD_DATA, "a core without a thread and without memory");
 	if (!core->notes.thread_count)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "target/core_notes.h"
 
+#include "target/core_facts.h"
+
 #include "support/cursor.h"
 
 #include <elf.h>
@@ -140,25 +142,11 @@ static struct inq_note *place_of(struct inq_core_notes *notes, uint32_t type)
 	}
 }
 
-static struct inq_note *place_of_ours(struct inq_core_notes *notes, uint32_t type)
-{
-	if (type == INQ_NOTE_COMMENT)
-		return &notes->comment;
-	return type == INQ_NOTE_THREAD_NAME && notes->thread_count ? &notes->threads[notes->thread_count - 1].name
-								    : NULL;
-}
-
-static void keep(struct inq_core_notes *notes, struct inq_note *place, const uint8_t *data, size_t size)
-{
-	if (!place)
-		notes->other++;
-	else if (!place->data)
-		*place = note_of(data, size);
-}
-
 static enum inq_status take(struct inq_core_notes *notes, uint32_t type, const uint8_t *data,
 			    size_t size, struct inq_error *err)
 {
+	struct inq_note *place;
+
 	if (type == NT_PRSTATUS)
 		return add_thread(notes, data, size, err);
 	if (type == NT_PRPSINFO) {
@@ -166,7 +154,11 @@ static enum inq_status take(struct inq_core_notes *notes, uint32_t type, const u
 			take_process(notes, data, size);
 		return INQ_OK;
 	}
-	keep(notes, place_of(notes, type), data, size);
+	place = place_of(notes, type);
+	if (!place)
+		notes->other++;
+	else if (!place->data)
+		*place = note_of(data, size);
 	return INQ_OK;
 }
 
@@ -202,8 +194,9 @@ enum inq_status inq_core_notes_parse(const void *bytes, size_t size, uint64_t al
 		}
 		if (name_size == 0 && data_size == 0 && type == 0)
 			continue; /* zeroes, where a file has a hole */
-		if (name_size == sizeof(INQ_NOTE_OWNER) && !memcmp(name, INQ_NOTE_OWNER, name_size)) {
-			keep(ret, place_of_ours(ret, type), data, data_size);
+		if (type == INQ_CORE_FACTS_TYPE && name_size == sizeof(INQ_CORE_FACTS_OWNER) &&
+		    !memcmp(name, INQ_CORE_FACTS_OWNER, name_size)) {
+			ret->facts = note_of(data, data_size);
 		} else if (!is_core_name(name, name_size)) {
 			ret->other++;
 		} else {

@@ -23,13 +23,6 @@ enum {
 	INQ_CORE_FILES_MAX = 1 << 22, /* entries of NT_FILE */
 };
 
-/* Notes of our own, for what a core has no field for. Others skip owners that they do not know. */
-#define INQ_NOTE_OWNER "INQUEST"
-enum inq_note_type {
-	INQ_NOTE_THREAD_NAME = 1, /* raw bytes without a NUL, of the thread whose NT_PRSTATUS came last */
-	INQ_NOTE_COMMENT = 2,     /* UTF-8 */
-};
-
 /* A borrowed run of the note bytes; NULL and 0 if the note is not there. */
 struct inq_note {
 	const uint8_t *data;
@@ -47,7 +40,6 @@ struct inq_core_thread {
 	struct inq_note siginfo;   /* NT_SIGINFO */
 	struct inq_note tls;	   /* NT_ARM_TLS */
 	struct inq_note vfp;	   /* NT_ARM_VFP (ARM) */
-	struct inq_note name;	   /* INQ_NOTE_THREAD_NAME */
 };
 
 struct inq_core_notes {
@@ -57,7 +49,7 @@ struct inq_core_notes {
 	size_t thread_count;
 	struct inq_note auxv;
 	struct inq_note files; /* NT_FILE, for inq_core_files_parse() */
-	struct inq_note comment; /* INQ_NOTE_COMMENT */
+	struct inq_note facts; /* inquest's own, for inq_core_facts_open() */
 	bool has_process;      /* NT_PRPSINFO was there */
 	uint32_t pid, ppid, uid, gid;
 	char program[17];    /* pr_fname: comm, 15 bytes at most */

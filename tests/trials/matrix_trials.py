@@ -185,20 +185,26 @@ def told_by_core(truth, code=1):
     return truth.core.registers
 
 
-@trial("matrix.dying")
-def dying(context):
-    """The kernel's road. Every other crash is a thread's that is not the main one."""
-    with collecting() as wrong:
-        evidence = []
+def evidence(context):
+    """[(run, truth, core, dump)] of CRASH_RUNS, made once. Every other crash is a thread's that is not the main one."""
+    if "matrix-evidence" not in context.kept:
+        made = []
         with Crashes(context) as here:
             for number, run in enumerate(CRASH_RUNS):
-                evidence.append((run, *here.crash(run, "crash-thread" if number % 2 else "crash")))
-        for run, truth, core, dump in evidence:
+                made.append((run, *here.crash(run, "crash-thread" if number % 2 else "crash")))
+        context.kept["matrix-evidence"] = made
+    return context.kept["matrix-evidence"]
+
+
+@trial("matrix.dying")
+def dying(context):
+    """The kernel's road."""
+    with collecting() as wrong:
+        for run, truth, core, dump in evidence(context):
             wrong += check(dump, run, truth, told_by_core(truth), dead=True)
             if run == "mRtuFhy":    # the notes are what gdb makes of them
                 program = os.path.join(context.shared_folder(), "crashers/plenty")
                 wrong += check(dump, run, truth, judges.gdb(core, program, 1, vectors=True).registers, dead=True)
-            os.unlink(core)
 
 
 # A program asks for no second file, which k is.
@@ -243,6 +249,21 @@ def handlers_own(truth, dump, crashed):
                  if a.access[:3] == "---" and not b.name and b.end - b.start == 0x11000]
     # and struct pthread says that the thread has left read(2), where it could be cancelled
     return [(pointer - 4096, pointer + 4096), (thread.teb, thread.teb + 0x900), (stub[0].start, stub[-1].end + (64 << 10)), *alternate]
+
+
+# --- files -----------------------------------------------------------------------------------------
+
+
+@trial("matrix.core")
+def core(context):
+    folder = folder_of(context, "core")
+    _run, truth, path, _dump = evidence(context)[0]
+    registers = told_by_core(truth)
+    with collecting() as wrong:
+        for run in table.RUNS:
+            dump = os.path.join(folder, run + ".dmp")
+            inquest(context, "-z", path, "-c", ".dump /%s %s; q" % (run, dump))
+            wrong += check(dump, run, truth, registers, table.NOT_IN_A_CORE, dead=True)
 
 
 @trial("matrix.live")
