@@ -20,7 +20,8 @@ static const struct {
 	{AT_GID, "AT_GID", false},	{AT_EGID, "AT_EGID", false},	 {AT_PLATFORM, "AT_PLATFORM", true},
 	{AT_HWCAP, "AT_HWCAP", true},	{AT_CLKTCK, "AT_CLKTCK", false}, {AT_SECURE, "AT_SECURE", false},
 	{AT_RANDOM, "AT_RANDOM", true}, {AT_HWCAP2, "AT_HWCAP2", true},	 {AT_EXECFN, "AT_EXECFN", true},
-	{AT_SYSINFO_EHDR, "AT_SYSINFO_EHDR", true}, {AT_MINSIGSTKSZ, "AT_MINSIGSTKSZ", false},
+	{AT_SYSINFO_EHDR, "AT_SYSINFO_EHDR", true}, {27, "AT_RSEQ_FEATURE_SIZE", false}, {28, "AT_RSEQ_ALIGN", false},
+	{29, "AT_HWCAP3", true}, {30, "AT_HWCAP4", true}, {AT_MINSIGSTKSZ, "AT_MINSIGSTKSZ", false},
 };
 
 static void show_auxv(struct debugger *debugger)

@@ -6,8 +6,10 @@
  */
 #include "target/target.h"
 
+#include "support/buffer.h"
 #include "support/file.h"
 #include "target/auxv.h"
+#include "target/core_arguments.h"
 #include "target/core_facts.h"
 #include "target/core_notes.h"
 #include "target/core_regions.h"
@@ -28,6 +30,7 @@ enum {
 	EXECUTABLE_MAX = 4096,
 };
 #define NOTES_BYTES_MAX (512ull << 20)
+_Static_assert(sizeof(((struct inq_core_notes *)0)->program) <= INQ_THREAD_NAME, "a thread's name has room for it");
 
 /* Something that is made once. */
 struct made {
@@ -56,7 +59,8 @@ struct core {
 	struct inq_link_list links;
 	struct inq_module_list modules;
 	char executable[EXECUTABLE_MAX];
-	struct made system_made, process_made, threads_made, ranges_made, regions_made, links_made,
+	struct inq_buffer arguments, environment; /* NUL-terminated strings */
+	struct made arguments_made, system_made, process_made, threads_made, ranges_made, regions_made, links_made,
 		modules_made;
 };
 
@@ -315,6 +319,9 @@ static enum inq_status make_threads(struct core *core, struct inq_error *err)
 
 		thread->tid = from->tid;
 		thread->crashed = died && i == 0;
+		/* The process's name is its leader's; those of the others are in no note. */
+		if (from->tid == notes->pid)
+			memcpy(thread->name, notes->program, sizeof(notes->program));
 		/* The kernel gives the leader the times of the whole process. */
 		if (from->tid != notes->pid || notes->thread_count == 1) {
 			thread->user_us = from->user_us;
@@ -500,6 +507,12 @@ static enum inq_status core_system(struct inq_target *self, const struct inq_sys
 	return status;
 }
 
+static enum inq_status make_arguments(struct core *core, struct inq_error *err)
+{
+	return inq_core_arguments_find(&core->target, core->notes.auxv, core->layout.pointer_size, &core->arguments,
+				       &core->environment, err);
+}
+
 static enum inq_status core_text(struct inq_target *self, enum inq_text_kind kind, const char **ret,
 				 size_t *ret_size, struct inq_error *err)
 {
@@ -508,11 +521,21 @@ static enum inq_status core_text(struct inq_target *self, enum inq_text_kind kin
 	if (kind != INQ_TEXT_AUXV && core->facts &&
 	    inq_target_text(core->facts, kind, ret, ret_size, NULL) == INQ_OK)
 		return INQ_OK;
-	if (kind != INQ_TEXT_AUXV || !core->notes.auxv.data)
-		return inq_fail(err, INQ_ABSENT, "a core has no such text");
-	*ret = (const char *)core->notes.auxv.data;
-	*ret_size = core->notes.auxv.size;
-	return INQ_OK;
+	if (kind == INQ_TEXT_AUXV && core->notes.auxv.data) {
+		*ret = (const char *)core->notes.auxv.data;
+		*ret_size = core->notes.auxv.size;
+		return INQ_OK;
+	}
+	if ((kind == INQ_TEXT_CMDLINE || kind == INQ_TEXT_ENVIRON) &&
+	    once(core, &core->arguments_made, make_arguments, err) == INQ_OK) {
+		const struct inq_buffer *text = kind == INQ_TEXT_CMDLINE ? &core->arguments : &core->environment;
+
+		*ret = (const char *)text->data;
+		*ret_size = text->size;
+		if (text->size)
+			return INQ_OK;
+	}
+	return inq_fail(err, INQ_ABSENT, "a core has no such text");
 }
 
 /* --- what only a core of inquest's own has --------------------------------------------------------
@@ -574,6 +597,8 @@ static void core_free(struct inq_target *self)
 	free(core->ranges);
 	free(core->regions);
 	inq_core_files_done(&core->files);
+	inq_buffer_done(&core->arguments);
+	inq_buffer_done(&core->environment);
 	inq_link_list_done(&core->links);
 	inq_modules_done(&core->modules);
 	inq_core_notes_done(&core->notes);

@@ -21,6 +21,13 @@ static bool inside(const struct inq_region *region, uint64_t address)
 	return address && address - region->base < region->size;
 }
 
+/* A core does not say whether a mapping is shared; the kernel gives some names to shared memory only
+ * (shmem_zero_setup() in mm/shmem.c, newseg() in ipc/shm.c). */
+static bool is_shared(const char *name)
+{
+	return !strcmp(name, "/dev/zero") || !strncmp(name, "/SYSV", 5);
+}
+
 static void name_it(struct making *making, struct inq_region *region,
 		    const struct inq_core_file *file)
 {
@@ -30,6 +37,8 @@ static void name_it(struct making *making, struct inq_region *region,
 		region->name = file->name;
 		region->file_offset = file->offset + (region->base - file->start);
 		region->flags |= file->deleted ? INQ_REGION_DELETED : 0;
+		if (is_shared(file->name))
+			region->flags |= INQ_REGION_SHARED;
 		return;
 	}
 	region->name = "";

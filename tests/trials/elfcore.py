@@ -19,7 +19,7 @@ class Core:
         self.path = path
         self.files = []
         self.tids = []
-        self.registers = {}
+        self.registers, self.times = {}, {}
         self.kinds = set()
         self.siginfo = self.auxv = b""
         with open(path, "rb") as f:
@@ -51,6 +51,7 @@ class Core:
             if kind == NT_PRSTATUS:
                 tid = struct.unpack_from("<i", body, 32)[0]
                 self.tids.append(tid)
+                self.times[tid] = struct.unpack_from("<4q", body, 48)    # user, kernel: seconds, microseconds
                 self.registers[tid] = dict(zip(REGISTERS, struct.unpack_from("<27Q", body, 112)))
             elif kind == NT_X86_XSTATE:
                 for n in range(16):
@@ -69,6 +70,10 @@ class Core:
         for i in range(count):
             start, end, offset = struct.unpack_from("<QQQ", body, 16 + 24 * i)
             self.files.append((start, end, offset * page, names[i].decode("utf-8", "surrogateescape")))
+
+    def held(self):
+        """[(start, end)] of the memory that is in the file."""
+        return [(s[3], s[3] + s[5]) for s in self.segments if s[0] == PT_LOAD and s[5]]
 
     def read(self, address, size):
         """Bytes of memory, cut where none is mapped. What the kernel left out of the core is as the file has it, or

@@ -75,7 +75,8 @@ def promised_memory(dump, truth, run):
     least, most = stacks + code + vdso, stacks + code + vdso
     # a red zone below the stack pointer, and what of a page was begun
     most = most + [(s & ~(PAGE - 1), e) for s, e in stacks] + [(s - RED_ZONE, s) for s, _e in stacks]
-    private = [(m.start, m.end) for m in truth.mappings if m.private_writable and not m.never_read]
+    # The kernel's core has memory of MADV_WIPEONFORK, and does not say which that is.
+    private = [(m.start, m.end) for m in truth.mappings if m.private_writable and (truth.is_core or not m.never_read)]
     pages = lambda ranges: [(s & ~(PAGE - 1), e + PAGE - 1 & ~(PAGE - 1)) for s, e in ranges]
     if "f" in letters:
         least = most = readable
@@ -94,6 +95,8 @@ def promised_memory(dump, truth, run):
     if "p" in letters:
         least = least + blocks(dump, truth)
         most = most + readable
+    if truth.at_hand is not None:
+        least, most = within(least, readable), within(most, readable)
     return merged(least), merged(most)
 
 
@@ -186,7 +189,10 @@ def threads(dump, truth, run):
     if sorted(t.tid for t in told) != truth.tids:
         return ["/%s: threads %s, the kernel has %s" % (run, sorted(t.tid for t in told), truth.tids)]
     names = dump.thread_names()
-    if names != truth.names and not ("r" in table.letters_of(run) and names.items() <= truth.names.items()):
+    if truth.is_core:
+        if names != {truth.pid: truth.names[truth.pid]}:    # the only one in the notes
+            wrong.append("/%s: names %s" % (run, names))
+    elif names != truth.names and not ("r" in table.letters_of(run) and names.items() <= truth.names.items()):
         wrong.append("/%s: names %s, the kernel has %s" % (run, names, truth.names))
     for thread in told:
         if dump.read(thread.stack, 1) is None:
@@ -230,8 +236,22 @@ def vectors(thread, theirs, xstate, run, wide):
     return wrong
 
 
+def times_of_core(dump, truth, run):
+    """NT_PRSTATUS has times of threads, but for the leader's, which are the whole process's; nothing else."""
+    wrong = []
+    for tid, info in dump.thread_infos().items():
+        user, user_us, kernel, kernel_us = truth.core.times[tid] if tid != truth.pid else (0, 0, 0, 0)
+        if (info["user"], info["kernel"]) != (user * 10**7 + user_us * 10, kernel * 10**7 + kernel_us * 10):
+            wrong.append("/%s: thread %d: times %d and %d" % (run, tid, info["user"], info["kernel"]))
+        if info["create"] or info["affinity"]:
+            wrong.append("/%s: thread %d: a core does not say when it began" % (run, tid))
+    return wrong
+
+
 def thread_times(dump, truth, run):
     """proc(5): 14 utime, 15 stime, 22 starttime, in ticks; the infos of a resting thread stand still."""
+    if truth.is_core:
+        return times_of_core(dump, truth, run)
     wrong = []
     infos = dump.thread_infos()
     with open("/proc/stat", encoding="ascii") as f:
@@ -400,25 +420,36 @@ def by_ss(told, truth, run):
 # --- texts and counters -----------------------------------------------------------------------------
 
 
+def auxv(dump, truth, run):
+    ours, hidden = dump.stream(md.AUXV), "r" in table.letters_of(run)
+    pairs = zip(struct.iter_unpack("<QQ", ours), struct.iter_unpack("<QQ", truth.auxv))
+    if len(ours) != len(truth.auxv) or any(a != b and not (hidden and a[0] == b[0] and not a[1]) for a, b in pairs):
+        return ["/%s: auxv differs from /proc's" % run]
+    return []
+
+
+def arguments(dump, truth, run):
+    """Of a filtered dump the name alone is there."""
+    wrong = []
+    whole = truth.bytes_before["cmdline"]
+    if "R" in run:
+        first, nul, rest = whole.partition(b"\0")
+        whole = first.rpartition(b"/")[2] + nul + rest
+    if dump.stream(md.CMD_LINE) != whole and "r" not in run:
+        wrong.append("/%s: arguments %s" % (run, dump.stream(md.CMD_LINE)))
+    if "R" not in run and md.ENVIRON in dump.streams and dump.stream(md.ENVIRON) != truth.bytes_before["environ"]:
+        wrong.append("/%s: the environment differs from /proc's" % run)
+    return wrong
+
+
 def texts(dump, truth, run):
     wrong = []
     status_now = truth.status_before
-    auxv, hidden = dump.stream(md.AUXV), "r" in table.letters_of(run)
-    pairs = zip(struct.iter_unpack("<QQ", auxv), struct.iter_unpack("<QQ", truth.auxv))
-    if len(auxv) != len(truth.auxv) or any(a != b and not (hidden and a[0] == b[0] and not a[1]) for a, b in pairs):
-        wrong.append("/%s: auxv differs from /proc's" % run)
+    hidden = "r" in table.letters_of(run)
     status = dict(line.split(":\t", 1) for line in dump.text(md.PROC_STATUS).splitlines() if ":\t" in line)
     for key in ("Name", "Pid", "PPid", "Uid", "Gid", "Threads", "SigBlk", "SigCgt", "CapEff", "Seccomp"):
         if key in status_now and status.get(key) != status_now[key]:
             wrong.append("/%s: status: %s is %s, /proc says %s" % (run, key, status.get(key), status_now[key]))
-    arguments = truth.bytes_before["cmdline"]
-    if "R" in run:
-        first, nul, rest = arguments.partition(b"\0")
-        arguments = first.rpartition(b"/")[2] + nul + rest
-    if dump.stream(md.CMD_LINE) != arguments and "r" not in run:
-        wrong.append("/%s: arguments %s" % (run, dump.stream(md.CMD_LINE)))
-    if "R" not in run and md.ENVIRON in dump.streams and dump.stream(md.ENVIRON) != truth.bytes_before["environ"]:
-        wrong.append("/%s: the environment differs from /proc's" % run)
     mapped = [line.split()[0] for line in dump.text(md.MAPS).splitlines()]
     if mapped != ["%x-%x" % (m.start, m.end) if m.start >= 1 << 32 else "%08x-%08x" % (m.start, m.end)
                   for m in truth.mappings]:
@@ -442,6 +473,10 @@ def exception(dump, truth, run):
 def process(dump, truth, run):
     wrong = []
     misc, system = dump.misc(), dump.system()
+    if truth.is_core:
+        return [] if (misc["pid"], system["platform"], system["architecture"]) == (truth.pid, 0x8201, 9) else \
+            ["/%s: process %d, platform %#x, processor %d" % (run, misc["pid"], system["platform"],
+                                                             system["architecture"])]
     uname = os.uname()
     with open("/proc/stat", encoding="ascii") as f:
         boot = int(re.search(r"^btime (\d+)", f.read(), re.M).group(1))
@@ -534,7 +569,7 @@ def kernel_side(dump, truth, run):
 CHECKS = (
     (memory, (md.MEMORY_LIST,)), (threads, (md.THREAD_LIST,)), (modules, (md.MODULE_LIST,)),
     (regions, (md.MEMORY_INFO_LIST,)), (handles, (md.HANDLE_DATA,)), (thread_times, (md.THREAD_INFO_LIST,)),
-    (texts, (md.AUXV, md.PROC_STATUS, md.MAPS)), (process, (md.MISC_INFO, md.SYSTEM_INFO)), (token, (md.TOKEN,)),
+    (auxv, (md.AUXV,)), (arguments, (md.CMD_LINE,)), (texts, (md.PROC_STATUS, md.MAPS)), (process, (md.MISC_INFO, md.SYSTEM_INFO)), (token, (md.TOKEN,)),
     (exception, (md.EXCEPTION,)),
     (counters, (md.VM_COUNTERS, md.SYSTEM_MEMORY)), (links, (md.DSO_DEBUG,)), (kernel_side, (md.INQUEST_KERNEL,)),
 )

@@ -37,8 +37,9 @@ TAKES = {"r": (ENVIRON,)}
 # There where something is to be said, or was said by the program.
 MAY_BE = {COMMENT_W, COMMENT_A, CRASHPAD_INFO, INQUEST_DETAILS}
 
-# What an ELF core has nothing of.
-NOT_IN_A_CORE = {CPU_INFO, LSB_RELEASE, HANDLE_DATA, TOKEN, INQUEST_KERNEL, SYSTEM_MEMORY}
+# What an ELF core of the kernel's has nothing of.
+NOT_IN_A_CORE = {CPU_INFO, LSB_RELEASE, PROC_STATUS, MAPS, HANDLE_DATA, TOKEN, INQUEST_KERNEL, SYSTEM_MEMORY,
+                 VM_COUNTERS}
 
 
 def letters_of(run):

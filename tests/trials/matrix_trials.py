@@ -259,6 +259,7 @@ def core(context):
     folder = folder_of(context, "core")
     _run, truth, path, _dump = evidence(context)[0]
     registers = told_by_core(truth)
+    truth.is_core, truth.at_hand = True, truth.core.held()
     with collecting() as wrong:
         for run in table.RUNS:
             dump = os.path.join(folder, run + ".dmp")

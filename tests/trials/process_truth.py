@@ -59,7 +59,9 @@ class Truth:
         self.fdinfo = {n: self._fdinfo(n) for n in self.fds}
         self.kinds = {n: os.stat(self.root + "fd/%d" % n) for n in self.fds}
         self.limits = self.text("limits")
+        self.at_hand = None # [(start, end)] of all memory there is, if the source is a file
         self.kept = None    # by keep_memory()
+        self.is_core = False    # what is dumped is the core, with its own gaps
         self.core = None    # elfcore.Core: what its memory was when it died
         self.bytes_before = {name: self.bytes(name) for name in ("cmdline", "environ", "maps", "cgroup")}
         self.namespaces = {name: os.stat(self.root + "ns/" + name).st_ino for name in os.listdir(self.root + "ns")
@@ -102,6 +104,8 @@ class Truth:
 
     def readable(self):
         """[(start, end)] of what a full dump must hold; x86 can read what it can write."""
+        if self.at_hand is not None:
+            return merged(self.at_hand)
         return merged([(m.start, m.end) for m in self.mappings
                        if m.start < LIMIT and m.access[:3] != "---" and not m.never_read])
 
