@@ -13,12 +13,20 @@
 
 enum { STILL_ACTIVE = 259, PAGE = 4096 };
 
+/* A dump without times, and a core for its leader, know nothing of what the entry would say. */
+static bool is_known(const struct inq_thread *thread)
+{
+	return thread->has_times || thread->create_time || thread->user_us || thread->kernel_us ||
+	       thread->start_address || thread->affinity || thread->exited || thread->has_exit_status;
+}
+
 static struct md_thread_info thread_info(const struct inq_thread *thread)
 {
 	return (struct md_thread_info){
 		.thread_id = thread->tid,
 		.dump_flags = (thread->exited ? MD_THREAD_INFO_EXITED_THREAD : 0u) |
-			      (thread->has_context ? 0u : MD_THREAD_INFO_INVALID_CONTEXT),
+			      (thread->has_context ? 0u : MD_THREAD_INFO_INVALID_CONTEXT) |
+			      (is_known(thread) ? 0u : MD_THREAD_INFO_INVALID_INFO),
 		.exit_status = thread->has_exit_status ? thread->exit_status : STILL_ACTIVE,
 		.create_time = thread->create_time ? FILETIME_1970 + thread->create_time * FILETIME_SECOND : 0,
 		.kernel_time = thread->kernel_us * 10,

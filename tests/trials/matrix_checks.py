@@ -243,6 +243,8 @@ def times_of_core(dump, truth, run):
         user, user_us, kernel, kernel_us = truth.core.times[tid] if tid != truth.pid else (0, 0, 0, 0)
         if (info["user"], info["kernel"]) != (user * 10**7 + user_us * 10, kernel * 10**7 + kernel_us * 10):
             wrong.append("/%s: thread %d: times %d and %d" % (run, tid, info["user"], info["kernel"]))
+        if (info["flags"] != 0) != (not info["user"] and not info["kernel"]):
+            wrong.append("/%s: thread %d: flags %d" % (run, tid, info["flags"]))
         if info["create"] or info["affinity"]:
             wrong.append("/%s: thread %d: a core does not say when it began" % (run, tid))
     return wrong

@@ -267,6 +267,62 @@ def core(context):
             wrong += check(dump, run, truth, registers, table.NOT_IN_A_CORE, dead=True)
 
 
+def whole_dump(context):
+    """(truth, what gdb said, path) of a dump with all that there is, of a process that has ended since."""
+    if "matrix-whole" not in context.kept:
+        path = os.path.join(folder_of(context, "dump"), "whole.dmp")
+        with victim(context, stub=True) as process:
+            truth = process.truth()
+            registers = truth.gdb_registers()
+            truth.keep_memory()
+            truth.refresh()
+            inquest(context, "-p", str(process.pid), "-c", ".dump /c \"the whole\" /mapyk %s; q" % path)
+        context.kept["matrix-whole"] = truth, registers, path
+    return context.kept["matrix-whole"]
+
+
+@trial("matrix.dump")
+def dump(context):
+    """Of a dump with everything a smaller one is what the process itself would have given."""
+    truth, registers, whole = whole_dump(context)
+    with collecting() as wrong:
+        for run in table.RUNS:
+            path = os.path.join(os.path.dirname(whole), run + ".dmp")
+            inquest(context, "-z", whole, "-c", ".dump /%s %s; q" % (run, path))
+            wrong += check(path, run, truth, registers)
+            with opened(path) as made:
+                if ("the whole" in made.comment()) == ("r" in run):
+                    wrong.append("/%s: the comment is '%s'" % (run, made.comment()))
+
+
+@trial("matrix.dump-of-a-small-dump")
+def dump_of_small(context):
+    """Never larger: what the first one lacks, the second one lacks."""
+    truth, registers, whole = whole_dump(context)
+    folder = folder_of(context, "small")
+    small = os.path.join(folder, "small.dmp")
+    inquest(context, "-z", whole, "-c", ".dump /m %s; q" % small)
+    with opened(small) as first, collecting() as wrong:
+        held = first.memory()
+        truth.at_hand = [(a, a + s) for a, s, _rva in held]
+        # these say that nothing is known, or what the text of status tells
+        lacks = table.promised("mapyk") - set(first.streams) - {minidump.MEMORY64_LIST, minidump.UNLOADED,
+                                                                minidump.THREAD_INFO_LIST, minidump.VM_COUNTERS}
+        for run in table.RUNS:
+            path = os.path.join(folder, run + ".dmp")
+            inquest(context, "-z", small, "-c", ".dump /%s %s; q" % (run, path))
+            with opened(path) as second:
+                wrong += table.directory(second, run, lacks)
+                wrong += checks.registers(second, truth, run, {t: {n: v for n, v in r.items() if "ymm" not in n}
+                                                               for t, r in registers.items()})
+                if second.unloaded() or any(i["flags"] != 8 for i in second.thread_infos().values()):
+                    wrong.append("/%s: says what the first dump did not know" % run)
+                more = process_truth.without([(a, a + s) for a, s, _rva in second.memory()], truth.at_hand)
+                if more:
+                    wrong.append("/%s: memory from nowhere: %s" % (run, checks.hexes(more)))
+        truth.at_hand = None
+
+
 @trial("matrix.live")
 def live(context):
     folder = folder_of(context, "live")
