@@ -7,6 +7,7 @@ $MATRIX=full tries every combination on every road; else the slow roads (one cra
 import contextlib
 import json
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -25,6 +26,12 @@ from trial import Skip, collecting, expect, trial
 FULL = os.environ.get("MATRIX") == "full"
 
 
+def small_stacks():
+    """Threads get stacks of that size, and all memory is compared, again and again."""
+    crashes.allow_cores()
+    resource.setrlimit(resource.RLIMIT_STACK, (512 << 10, resource.RLIM_INFINITY))
+
+
 class Victim:
     """plenty, resting."""
 
@@ -39,7 +46,7 @@ class Victim:
             environment.update(INQUEST=letters)
         self.process = subprocess.Popen([os.path.join(context.shared_folder(), "crashers/plenty"), *words],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, env=environment, preexec_fn=crashes.allow_cores, cwd="/", **options)
+                                        text=True, env=environment, preexec_fn=small_stacks, cwd="/", **options)
         self.pid = self.process.pid
         line = self.process.stdout.readline()
         expect(line, "plenty did not start")
@@ -169,8 +176,9 @@ class Crashes:
 
 
 def of_process(paths, pid):
+    """The dump of that process; others may have ended at the same time, and left what is none of ours."""
     for path in paths:
-        with opened(path) as dump:
+        with contextlib.suppress(minidump.Wrong, OSError), opened(path) as dump:
             if dump.misc()["pid"] == pid:
                 return path
     return None

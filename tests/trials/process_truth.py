@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A process as others see it: /proc, gdb, lsof, ss, taskset, readelf. Of a process that rests."""
+import functools
 import os
 import re
 import shutil
@@ -147,6 +148,7 @@ class Truth:
 
     # --- identity -----------------------------------------------------------------------------
 
+    @functools.lru_cache(maxsize=None)
     def build_ids(self):
         """{path: build-id} of the files that are mapped executable, by readelf -n."""
         paths = {m.name for m in self.mappings if "x" in m.access and m.name.startswith("/")}
@@ -156,6 +158,7 @@ class Truth:
             told[path] = found.group(1) if found else None
         return told
 
+    @functools.lru_cache(maxsize=None)
     def segments(self, flag):
         """[(start, end)] of the PT_LOAD segments with the flag ('W' or 'E') of every mapped file, by readelf -l."""
         found = []
