@@ -32,7 +32,7 @@ static struct inq_handle_list make(struct inq_proc_file *files, size_t count)
 	for (size_t i = 0; i < count; i++)
 		files[i].size = strlen(files[i].data);
 	inq_proc_files_sort(files, count);
-	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){files, count}, &list, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){files, count}, 0, &list, &err), INQ_OK, "%s", err.text);
 	return list;
 }
 
@@ -52,6 +52,31 @@ static void has_line(const struct inq_handle *handle, const char *line)
 
 	snprintf(text, sizeof(text), "%s\n", line);
 	cr_expect(strstr(handle->details, text), "'%s' is not among:\n%s", line, handle->details);
+}
+
+/* Only an eventfd can be the event: a process must not hide a file from its dump by naming it. */
+Test(handles, leaves_out_the_event_that_is_ours)
+{
+	struct inq_proc_file files[] = {
+		{.name = "fd/3", .data = "anon_inode:[eventfd]"},
+		{.name = "fd/4", .data = "anon_inode:[eventfd]"},
+		{.name = "fd/5", .data = "/etc/passwd"},
+	};
+	static const struct {
+		uint32_t event;
+		size_t count;
+	} rows[] = {{0, 3}, {3, 2}, {5, 3}, {77, 3}};
+
+	for (size_t i = 0; i < 3; i++)
+		files[i].size = strlen(files[i].data);
+	inq_proc_files_sort(files, 3);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct inq_handle_list list;
+
+		cr_assert_eq(inq_handles_make(&(struct inq_proc_files){files, 3}, rows[i].event, &list, NULL), INQ_OK);
+		cr_expect_eq(list.count, rows[i].count, "event %u", rows[i].event);
+		inq_handles_done(&list);
+	}
 }
 
 Test(handles, tells_who_else_has_a_pipe)
@@ -231,7 +256,7 @@ static struct inq_handle_list list_of(pid_t pid, const struct inq_ends_options *
 	inq_gather_ends(proc, proc, options, gathered);
 	close(proc);
 	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){gathered->source.files, gathered->source.file_count},
-				      &list, &err),
+				      0, &list, &err),
 		     INQ_OK, "%s", err.text);
 	return list;
 }
