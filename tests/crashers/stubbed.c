@@ -309,6 +309,19 @@ static void mode_sleep(void)
 		pause();
 }
 
+/* The same, closed to other processes of its user; and under a filter. */
+static void mode_sleep_undumpable(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	mode_sleep();
+}
+
+static void mode_sleep_seccomp(void)
+{
+	filter_calls(argument);
+	mode_sleep();
+}
+
 /* --- other threads and processes -------------------------------------------------------------------- */
 
 static pthread_barrier_t barrier;
@@ -581,6 +594,8 @@ static const struct mode modes[] = {
 	{"close", mode_close},
 	{"seccomp", mode_seccomp},
 	{"sleep", mode_sleep},
+	{"sleep-undumpable", mode_sleep_undumpable},
+	{"sleep-seccomp", mode_sleep_seccomp},
 	{"many-crash", mode_many_crash},
 	{"threads", mode_threads},
 	{"churn", mode_churn},
