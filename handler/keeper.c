@@ -141,7 +141,7 @@ static void do_publish(struct kept *kept, struct request *request)
 	struct inq_error err = {0};
 	char name[INQ_SPOOL_NAME] = "";
 	char program[sizeof(request->name.program)];
-	enum inq_status status;
+	enum inq_status status = INQ_OK;
 
 	/* The one thing that the other side chooses is reduced again here. */
 	memcpy(program, request->name.program, sizeof(program));
@@ -151,11 +151,16 @@ static void do_publish(struct kept *kept, struct request *request)
 		status = inq_fail(&err, INQ_USAGE, "keeper: no file is open");
 	else if (kept->room)
 		status = inq_fail(&err, kept->room, "%s", kept->room_error.text);
-	else
+	if (!status) {
+		inq_spool_alone(kept->place);
 		status = inq_spool_settle(&kept->file, kept->config, &err);
+	}
 	if (!status)
 		status = inq_spool_publish(&kept->file, &kept->account, &request->name, name, &err);
 	INQ_HOLD(named);
+	if (kept->place >= 0)
+		close(kept->place);
+	kept->place = -1;
 	answer(kept, status, &err, name, -1);
 	if (!status)
 		inq_spool_refill(&kept->spool);

@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+enum { ALONE = INQ_SPOOL_PLACES, PATIENCE_MS = 1000 };
+
 static bool lock(int fd, int place)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = place, .l_len = 1};
@@ -31,4 +33,10 @@ enum inq_status inq_spool_enter(const struct inq_spool_file *file, int *ret_fd, 
 	}
 	close(fd);
 	return inq_fail(err, INQ_LIMIT, "spool: %d dumps of this user are being written already", INQ_SPOOL_PLACES);
+}
+
+void inq_spool_alone(int place)
+{
+	for (int waited = 0; waited < PATIENCE_MS && !lock(place, ALONE); waited++)
+		usleep(1000);
 }

@@ -132,6 +132,10 @@ enum inq_status inq_spool_settle(const struct inq_spool_file *file, const struct
  */
 enum inq_status inq_spool_enter(const struct inq_spool_file *file, int *ret_fd, struct inq_error *err);
 
+/* The only one of the account that settles and publishes, until the place is closed: else several would each find room
+ * for one. Waits a second at most, since no lock is worth a hang. */
+void inq_spool_alone(int place);
+
 /**
  * Sync the file, give it to its owner, and then its name. The serial is chosen so that the name is new.
  *

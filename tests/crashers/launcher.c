@@ -9,6 +9,7 @@
  *                                          process of the victim's to which those collectors then belong
  *   becomes COLLECTOR DIRECTORY GUARD FILE with the collector at work, runs a set-user-ID program
  *   guard FILE                             that program: has the file in its memory
+ *   bait WORD COLLECTOR DIRECTORY          has the word in its memory, and a record; with "-" no collector
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -228,7 +229,7 @@ static int mode_race(char **argv)
 	return 0;
 }
 
-/* --- becomes, guard --------------------------------------------------------------------------------- */
+/* --- becomes, guard, bait --------------------------------------------------------------------------------- */
 
 static void do_nothing(int signal)
 {
@@ -271,6 +272,15 @@ static int mode_guard(char **argv)
 	return on_heap[0] == on_stack[0] ? 0 : 3;
 }
 
+static int mode_bait(char **argv)
+{
+	fill_record();
+	if (strcmp(argv[1], "-") != 0 && !vfork())
+		run_collector(argv[1], getppid(), argv[2]);
+	sleep(30);
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct {
@@ -279,12 +289,13 @@ int main(int argc, char *argv[])
 		int (*run)(char **argv);
 	} modes[] = {
 		{"time", 4, mode_time}, {"race", 5, mode_race}, {"becomes", 4, mode_becomes}, {"guard", 1, mode_guard},
+		{"bait", 3, mode_bait},
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(argv[1], modes[i].name) == 0 && argc >= modes[i].arguments + 2)
 			return modes[i].run(argv + 2);
 	}
-	fputs("usage: launcher time|race|becomes|guard ...\n", stderr);
+	fputs("usage: launcher time|race|becomes|guard|bait ...\n", stderr);
 	return 2;
 }

@@ -26,52 +26,66 @@ def launcher(here):
     return os.path.join(here.crashers, "launcher")
 
 
+def bait(here, word, collector):
+    """A process with a record; always at the same addresses, so that each would do in another's place."""
+    return ["setarch", "-R", launcher(here), "bait", word, collector, here.folder]
+
+
 @trial("stub.hold.R1-id-taken-over")
 def id_taken_over(context):
-    """The parent is killed while its collector is held, and another user's process takes over its id; at each point up to
-    the opening of its memory, and behind it."""
+    """The parent is killed while its collector is held, and another process of the same user, with a record at the very
+    same address, takes over its id: at each point before its memory is open, and behind. No byte of that process."""
     taken = 0
     with HeldLab(context) as here, collecting() as wrong:
-        for point in BEFORE_MEMORY + ("opened", "stopped", "decided", "created", "worker"):
+        for point in BEFORE_MEMORY + ("opened",):
             here.want(point)
             # Below a shell, so that the id is not kept as that of a session.
-            shell = here.start(["/bin/sh", "-c", here.program() + " threads 2; :"],
-                               environment=here.environment("ma,no-snapshot", spool=True))
+            shell = here.start(["/bin/sh", "-c", '"$@"; :', "sh", *bait(here, "first", here.tree.collector)],
+                               letters=None, preload=False)
             held = here.held()
             here.forget()
-            pid = collector_of(held) if point != "worker" else collector_of(collector_of(held))
+            pid = collector_of(held)
             os.kill(pid, signal.SIGKILL)
-            # From 'stopped' on its threads are the collector's, and with them its id, until that goes on.
-            other = None
-            if point in BEFORE_MEMORY + ("opened",):
-                shell.wait(10)
-                other = take_over(pid, here)
-                taken += other is not None
+            shell.wait(10)
+            other = take_over(pid, bait(here, CANARY.decode(), "-"), here)
+            taken += other is not None
             os.kill(held, signal.SIGCONT)
             kernel.wait_until(lambda: not here.collectors(), 10)
-            shell.wait(10)
             shell.stdout.close()
             shell.stderr.close()
             if other:
                 other.kill()
                 other.wait()
-            for path in here.tree.dumps():
-                if lab.contains(path, CANARY):
-                    wrong.append("'%s': memory of the process that took the id over is in '%s'" % (point, path))
-                if point in BEFORE_MEMORY:
-                    wrong.append("'%s': there is a dump, of whom?" % point)
+            for path in here.dumps():
+                wrong.append("'%s': there is a dump%s" % (point, " of the process that took the id over"
+                                                          if lab.contains(path, CANARY) else ""))
                 os.unlink(path)
     if not taken:
         raise Skip("no process id could be taken over here")
 
 
-def take_over(pid, here):
-    """The other user's process with that id; the canary is in its environment and on its stack."""
+@trial("stub.security.R1-id-control")
+def id_control(context):
+    """The process that takes over the id in the trial above is one that a collector of its own takes a dump of."""
+    with StubLab(context) as here:
+        process = here.start(bait(here, CANARY.decode(), here.tree.collector), letters=None, preload=False)
+        try:
+            expect(kernel.wait_until(here.dumps, 10), "no dump")
+            expect(all(lab.contains(path, CANARY) for path in here.dumps()), "the word is not in the dump")
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+
+
+def take_over(pid, argv, here):
     try:
-        return lab.take_pid(pid, ["/bin/sleep", "30"], seconds=2, env={"SECRET": CANARY.decode()}, cwd="/",
-                            **lab.as_user(here.users.mallory))
+        process = lab.take_pid(pid, argv, seconds=2, env={}, cwd="/", **lab.as_user(here.user))
     except Skip:
-        return None    # the machine took the id for something else, which is as good
+        return None    # the machine took the id for something else
+    time.sleep(0.1)    # until it has its record
+    return process
 
 
 @trial("stub.security.R1-orphans-and-heirs")
