@@ -99,7 +99,7 @@ Test(veil, reads_as_the_naive_reference_at_every_offset_and_size)
 {
 	keep_words(1, 500);
 	for (unsigned offset = 0; offset < 16; offset++) {
-		for (size_t size = 1; size <= 64; size++) {
+		for (size_t size = 0; size <= 64; size++) {
 			expect_same(BASE + offset, size);
 			expect_same(BASE + 0x1000 - 32 + offset, size);
 			expect_same(BASE + SIZE - size - offset, size);
@@ -111,11 +111,94 @@ Test(veil, reads_as_the_naive_reference_at_random)
 {
 	for (unsigned seed = 2; seed < 12; seed++) {
 		keep_words(seed, (unsigned)random() % 900);
-		for (unsigned i = 0; i < 20000; i++) {
-			size_t size = 1 + (size_t)random() % 256;
+		for (unsigned i = 0; i < 100000; i++) {
+			size_t size = (size_t)random() % 257;
 
 			expect_same(BASE + (uint64_t)random() % (SIZE - size + 1), size);
 		}
+		cleanup();
+	}
+}
+
+/* One word, at every place in and around memory of every size and start: what is there of it, byte by byte. */
+static void expect_part_of_a_word(uint64_t base, size_t size, uint64_t at)
+{
+	struct inq_range range = {base, size};
+	struct kept_word word = {at, 0x8877665544332211, 8};
+	uint8_t found[96], wanted[96] = {0};
+	size_t done = 0;
+
+	veil->memory = &range;
+	veil->words.size = 0;
+	inq_buffer_append(&veil->words, &word, sizeof(word));
+	for (size_t i = 0; i < size; i++) {
+		if (base + i - at < 8)
+			wanted[i] = (uint8_t)(word.value >> 8 * (base + i - at));
+	}
+	memset(found, 0xee, sizeof(found));
+	cr_assert_eq(inq_target_read(&veil->shown, base, found, sizeof(found), &done, &err), INQ_OK);
+	cr_assert_eq(done, size);
+	cr_assert_eq(memcmp(found, wanted, size), 0, "0x%llx, %zu bytes, word at 0x%llx", (unsigned long long)base,
+		     size, (unsigned long long)at);
+	cr_assert_eq(found[size], 0xee);
+}
+
+Test(veil, cuts_words_where_memory_begins_and_ends)
+{
+	keep_words(1, 0);
+	for (uint64_t offset = 0; offset < 16; offset++) {
+		for (size_t size = 1; size <= 64; size++) {
+			for (uint64_t at = BASE + offset - 8; at <= BASE + offset + size; at++)
+				expect_part_of_a_word(BASE + offset, size, at);
+		}
+	}
+}
+
+/* Two mappings, and memory that is cut elsewhere than they are: a read ends where either does, a word does not. */
+Test(veil, shows_a_word_across_mappings_and_pieces_of_memory)
+{
+	struct inq_region halves[] = {plain_region, plain_region};
+	struct inq_range pieces[3];
+
+	for (uint64_t cut = BASE + 0x1000; cut < BASE + 0x1010; cut++) {
+		keep_words(3, 700);
+		halves[0].size = cut - BASE;
+		halves[1].base = cut;
+		halves[1].size = BASE + SIZE - cut;
+		pieces[0] = (struct inq_range){BASE, cut - 3 - BASE};
+		pieces[1] = (struct inq_range){cut - 3, 7};
+		pieces[2] = (struct inq_range){cut + 4, BASE + SIZE - cut - 4};
+		veil->regions = halves;
+		veil->region_count = 2;
+		veil->memory = pieces;
+		veil->memory_count = 3;
+		for (uint64_t start = cut - 24; start < cut + 16; start++) {
+			for (size_t size = 0; size <= 64; size++)
+				expect_same(start, size);
+		}
+		cleanup();
+	}
+}
+
+/* Frames of two walks over one stack keep the same words, or parts of them. */
+Test(veil, shows_words_that_overlap_as_what_is_there)
+{
+	const uint64_t value = 0x8877665544332211;
+
+	for (uint64_t second = BASE; second < BASE + 16; second++) {
+		struct kept_word words[] = {{BASE + 4, value, 8}, {second, 0, 4}, {second, 0, 8}};
+
+		keep_words(1, 0);
+		/* As the process's memory has them: all are of the same bytes. */
+		memset(reference, 0, 32);
+		memcpy(reference + 4, &value, 8);
+		for (unsigned i = 1; i < 3; i++) {
+			memcpy(&words[i].value, reference + (second - BASE), words[i].size);
+			inq_buffer_append(&veil->words, &words[i], sizeof(words[i]));
+		}
+		inq_buffer_append(&veil->words, &words[0], sizeof(words[0]));
+		veil_sort_words(veil);
+		expect_same(BASE, 32);
 		cleanup();
 	}
 }
