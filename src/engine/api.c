@@ -2,6 +2,7 @@
 /* The public library: sessions in clothes that need not change when the rooms do. */
 #include "config.h"
 
+#include "engine/analyze.h"
 #include "engine/inquest.h"
 #include "engine/session.h"
 #include "minidump/reader.h"
@@ -33,6 +34,7 @@ struct inquest {
 	bool has_stack;
 	long stack_thread;
 	struct inq_stack stack;
+	struct inq_analysis analysis; /* the last one */
 	/* The file again, for inquest_read_stream(); made when first asked for. */
 	struct inq_file *file;
 	struct inq_dump *dump;
@@ -89,6 +91,7 @@ void inquest_close(struct inquest *dump)
 	if (!dump)
 		return;
 	inq_stack_done(&dump->stack);
+	inq_analysis_done(&dump->analysis);
 	inq_dump_close(dump->dump);
 	inq_file_close(dump->file);
 	inq_session_free(dump->session);
@@ -359,4 +362,26 @@ enum inquest_status inquest_evaluate(struct inquest *dump, const char *expressio
 	inq_session_use_exception(dump->session, NULL);
 	return answer(inq_session_evaluate(dump->session, expression, NULL, ret, &err), &err,
 		      error);
+}
+
+enum inquest_status inquest_analyze(struct inquest *dump, struct inquest_analysis *ret,
+				    struct inquest_error *error)
+{
+	struct inq_analysis *found = &dump->analysis;
+	struct inq_error err = {0};
+	enum inq_status status;
+
+	inq_analysis_done(found);
+	status = inq_session_analyze(dump->session, found, &err);
+	if (status == INQ_OK)
+		*ret = (struct inquest_analysis){
+			.cause = found->cause,
+			.explanation = found->explanation,
+			.message = or_empty(found->message),
+			.bucket = found->bucket,
+			.hash = found->hash,
+			.has_blame = found->blamed < found->stack.count,
+			.blamed = found->blamed,
+		};
+	return answer(status, &err, error);
 }

@@ -142,6 +142,19 @@ INQUEST_API enum inquest_status inquest_frame(struct inquest *dump, long thread,
 					      struct inquest_frame *ret,
 					      struct inquest_error *error);
 
+struct inquest_analysis {
+	const char *cause;	 /* "null-pointer-read"; the words stay the same from version to version */
+	const char *explanation; /* a sentence or two */
+	const char *message;	 /* what was said before an abort; "" nothing */
+	const char *bucket;	 /* "NULL_POINTER_READ_SIGSEGV_app!main": the same for the same crash */
+	uint64_t hash;		 /* of the bucket and the first names of the stack */
+	bool has_blame;
+	size_t blamed; /* index for inquest_frame(dump, INQUEST_EXCEPTION, ...) */
+};
+/* !analyze: why it died. The strings live until the next call of it, or inquest_close(). */
+INQUEST_API enum inquest_status inquest_analyze(struct inquest *dump, struct inquest_analysis *ret,
+						struct inquest_error *error);
+
 /* A register of a thread by name ("rip", "eax"). */
 INQUEST_API enum inquest_status inquest_register(struct inquest *dump, long thread,
 						 const char *name, uint64_t *ret,
