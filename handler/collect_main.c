@@ -119,12 +119,13 @@ __attribute__((format(printf, 2, 3))) static void remark(struct collect *collect
 
 /* --- who we are ----------------------------------------------------------------------------------- */
 
-/* "ma,snapshot": the letters go on to the worker's parser; what stands behind commas is ours. Letters that bring
+/* "ma,snapshot": the letters go on to the worker's parser; what stands behind the comma is ours. Letters that bring
  * memory beyond the stacks are taken from a copy where it cannot be held, so that nobody waits for it. */
-static bool take_letters(struct collect *collect)
+static enum inq_status take_letters(struct collect *collect, struct inq_error *err)
 {
-	const char *text = collect->args.dump;
+	const char *text = collect->args.dump, *option = strchr(text, ',');
 	size_t length = strcspn(text, ",");
+	bool wants = option && strcmp(option, ",snapshot") == 0;
 
 	if (strcmp(text, "debug") == 0) {
 		/* Where nobody is there to look, a dump. */
@@ -132,15 +133,16 @@ static bool take_letters(struct collect *collect)
 		text = "m";
 		length = 1;
 	}
+	collect->refuse_snapshot = option && strcmp(option, ",no-snapshot") == 0;
+	if (option && !wants && !collect->refuse_snapshot)
+		return inq_fail(err, INQ_USAGE, "--dump: behind the letters comes ',snapshot' or ',no-snapshot', not '%.40s'",
+				option);
 	if (length >= sizeof(collect->letters))
-		return false;
+		return inq_fail(err, INQ_USAGE, "--dump: more than %zu letters", sizeof(collect->letters) - 1);
 	memcpy(collect->letters, text, length);
 	collect->letters[length] = '\0';
-	collect->want_snapshot = strpbrk(collect->letters, "aAfwdi") != NULL;
-	collect->refuse_snapshot = strstr(text + length, ",no-snapshot") != NULL;
-	if (strstr(text + length, ",snapshot"))
-		collect->want_snapshot = true;
-	return true;
+	collect->want_snapshot = wants || strpbrk(collect->letters, "aAfwdi") != NULL;
+	return INQ_OK;
 }
 
 /* What the program's file brought, by its owner or by capabilities of its own. What the process itself had and handed
@@ -671,9 +673,9 @@ static int take_arguments(struct collect *collect, int argc, char *argv[])
 	enum inq_status status = inq_collect_args_parse(argc, argv, &collect->args, &err);
 
 	if (!status && !collect->args.help && !collect->args.version) {
-		if (take_letters(collect))
+		status = take_letters(collect, &err);
+		if (status == INQ_OK)
 			return -1;
-		status = inq_fail(&err, INQ_USAGE, "--dump: too long");
 	}
 	if (!become_user())
 		return 1;

@@ -23,24 +23,41 @@ enum {
 
 extern char **environ __attribute__((weak));
 
-/* The letters that /m takes without a file name (k needs one). The collector's parser has the last word; this
- * one only tells a typing mistake at start, where somebody sees it. */
-static const char letters[] = "aAcdfFhiprRtuwy";
+/* The letters of .dump /m, and which cannot stand beside which. The collector's parser has the last word; this one
+ * tells mistakes at start, where somebody sees them. tests/test_stub_letters.c holds the two against each other. */
+static const char letters[] = "aAcdfFhikprRtuwy";
+static const struct {
+	char letter, not_with[12];
+} conflicts[] = {{'a', "A"}, {'r', "aAcdfikpw"}};
 static const char *const options[] = {"snapshot", "no-snapshot"};
 
-static bool word_is(const char *text, size_t length, const char *word)
+static bool is_among(char letter, const char *list)
 {
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] != word[i])
-			return false;
-	}
-	return word[length] == '\0';
+	while (*list && *list != letter)
+		list++;
+	return *list != '\0';
 }
 
-/* "m", letters, then options behind commas; or "debug". */
+static bool contradict(const char *value, size_t length)
+{
+	for (size_t i = 0; i < sizeof(conflicts) / sizeof(conflicts[0]); i++) {
+		bool has = false, has_other = false;
+
+		for (size_t n = 0; n < length; n++) {
+			has |= value[n] == conflicts[i].letter;
+			has_other |= is_among(value[n], conflicts[i].not_with);
+		}
+		if (has && has_other)
+			return true;
+	}
+	return false;
+}
+
+/* "m", letters, then one option behind a comma; or "debug". */
 static bool is_dump_value(const char *value)
 {
 	size_t length = raw_length(value);
+	const char *first;
 
 	if (length >= STUB_DUMP_MAX)
 		return false;
@@ -48,25 +65,15 @@ static bool is_dump_value(const char *value)
 		return true;
 	if (*value++ != 'm')
 		return false;
-	for (; *value && *value != ','; value++) {
-		const char *letter = letters;
-
-		while (*letter && *letter != *value)
-			letter++;
-		if (!*letter)
+	for (first = value; *value && *value != ','; value++) {
+		if (!is_among(*value, letters))
 			return false;
 	}
-	while (*value == ',') {
-		bool known = false;
-
-		value++;
-		for (length = 0; value[length] && value[length] != ',';)
-			length++;
-		for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-			known |= word_is(value, length, options[i]);
-		if (!known)
-			return false;
-		value += length;
+	if (contradict(first, (size_t)(value - first)))
+		return false;
+	for (size_t i = 0; *value == ',' && i < sizeof(options) / sizeof(options[0]); i++) {
+		if (raw_equal(value + 1, options[i]))
+			return true;
 	}
 	return *value == '\0';
 }
