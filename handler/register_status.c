@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <config.h>
 
+#include "capture/options.h"
 #include "handler/register_status.h"
 
 #include "handler/registration.h"
@@ -59,6 +60,7 @@ static void look_for_problems(struct findings *findings)
 
 static enum inq_status find(struct findings *findings, struct inq_error *err)
 {
+	struct inq_dump_options options;
 	struct inq_error config_err;
 	enum inq_status status = inq_kernel_settings_read(&findings->kernel, err);
 
@@ -69,6 +71,12 @@ static enum inq_status find(struct findings *findings, struct inq_error *err)
 	findings->reboot = inq_register_survives_reboot();
 	if (inq_config_load(INQ_CONFIG_FILE, &findings->config, &config_err) != INQ_OK)
 		problem(findings, config_err.text);
+	/* The room that reads the file knows no letters; who takes the dump refuses what the parser does. */
+	if (inq_dump_options_parse(findings->config.dump, &options, &config_err) != INQ_OK) {
+		inq_prepend(&config_err, config_err.status, "'%s': dump = %s: no crash leaves a dump", INQ_CONFIG_FILE,
+			    findings->config.dump);
+		problem(findings, config_err.text);
+	}
 	look_for_problems(findings);
 	return INQ_OK;
 }

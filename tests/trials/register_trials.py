@@ -101,6 +101,38 @@ def status_speaks(context):
             wrong.append("it does not say where dumps go: %s" % during.stdout[:200])
 
 
+@trial("register.letters-that-contradict")
+def letters_that_contradict(context):
+    """What nobody could write is refused where it is set, and told of where it was set by hand."""
+    lost = context.tree.missing("inquest-register")
+    if lost or not os.path.exists(context.tree.config):
+        raise Skip(lost or "no configuration file")
+    tree = context.tree
+    with open(tree.config, encoding="utf-8") as f:
+        before = f.read()
+    rows = (("mwr", "'r' and 'w' contradict each other"), ("mz", "'z' is no letter of a dump"),
+            ("maA", "'a' and 'A' contradict each other"), ("mkr", "'r' and 'k' contradict each other"))
+    with collecting() as wrong:
+        try:
+            for letters, words in rows:
+                done = tree.run_register("enable", "--dump=" + letters)
+                if done.returncode != 2 or words not in done.stderr:
+                    wrong.append("enable --dump=%s: %d: %s" % (letters, done.returncode, done.stderr))
+                with open(tree.config, encoding="utf-8") as f:
+                    if f.read() != before:
+                        wrong.append("--dump=%s changed the configuration" % letters)
+                with open(tree.config, "w", encoding="utf-8") as f:
+                    f.write("dump = %s\n" % letters)
+                done = tree.run_register("status")
+                if done.returncode != 0 or "no crash leaves a dump: " + words not in done.stdout:
+                    wrong.append("dump = %s: status says: %s" % (letters, done.stdout))
+                with open(tree.config, "w", encoding="utf-8") as f:
+                    f.write(before)
+        finally:
+            with open(tree.config, "w", encoding="utf-8") as f:
+                f.write(before)
+
+
 @trial("register.never-a-pattern-that-points-at-nothing")
 def points_at_nothing(context):
     """Without the helper in its place nothing is registered."""
