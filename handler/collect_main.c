@@ -16,10 +16,12 @@
 #include "handler/channel.h"
 #include "handler/collect_args.h"
 #include "handler/debug.h"
+#include "handler/group.h"
 #include "handler/hold.h"
 #include "handler/inherited.h"
 #include "handler/keeper.h"
 #include "handler/minimal.h"
+#include "handler/room.h"
 #include "handler/snapshot.h"
 #include "handler/worker.h"
 #include "support/secret.h"
@@ -65,7 +67,7 @@ static const char FAILED_NAME[] = "inquest-failed";
 struct collect {
 	struct inq_collect_args args;
 	char letters[LETTERS_MAX];
-	bool want_snapshot, refuse_snapshot, want_debugger, is_root;
+	bool want_snapshot, refuse_snapshot, want_debugger, is_root, use_spool;
 	struct inq_config config;
 	struct inq_identity identity;
 	struct inq_core_args facts;      /* as inquest-core would have them from the kernel */
@@ -271,7 +273,7 @@ static bool open_file(struct collect *collect)
 	uint64_t expected = EXPECTED_BASE + collect->stopped.count * EXPECTED_THREAD;
 	struct inq_error err;
 
-	if (collect->keeper.channel >= 0) {
+	if (collect->use_spool) {
 		collect->file = inq_keeper_open(&collect->keeper, expected, &err);
 		if (collect->file < 0)
 			snprintf(collect->why, sizeof(collect->why), "%s", err.text);
@@ -302,7 +304,7 @@ static bool publish(struct collect *collect)
 	char text[INQ_SPOOL_NAME], self[40];
 	struct inq_error err;
 
-	if (collect->keeper.channel >= 0) {
+	if (collect->use_spool) {
 		if (inq_keeper_publish(&collect->keeper, name, text, &err) == INQ_OK)
 			return true;
 		snprintf(collect->why, sizeof(collect->why), "%s", err.text);
@@ -417,18 +419,48 @@ static void set_guard(const struct collect *collect, long ms)
 	timer_settime(collect->guard, 0, &when, NULL);
 }
 
+static bool is_grouped(const struct inq_dying_bytes *cgroup)
+{
+	static const enum inq_group_kind kinds[] = {INQ_GROUP_UNIFIED, INQ_GROUP_SYSTEMD};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct inq_group group;
+
+		if (inq_group_find(kinds[i], cgroup->data, cgroup->size, &group, NULL))
+			continue;
+		inq_group_done(&group);
+		if (group.path[0])
+			return true;
+	}
+	return false;
+}
+
 static void make_snapshot(struct collect *collect)
 {
 	bool hold = inq_snapshot_may_hold(&collect->identity, &collect->waiting) && make_guard(collect);
+	const struct inq_dying_bytes *cgroup = &collect->gathered.source.texts[INQ_DYING_CGROUP];
 	struct inq_error err;
 
 	if (!hold && !collect->want_snapshot && !is_large(collect))
 		return;
+	if (collect->want_snapshot && inq_room_beside(collect->identity.files, cgroup->data, cgroup->size, &err)) {
+		remark(collect, "no snapshot: %.200s", err.text);
+		return;
+	}
 	if (hold)
 		inq_snapshot_remember(&collect->snapshot, &collect->waiting, &collect->stopped);
 	if (inq_snapshot_make(&collect->identity, &collect->waiting, hold,
-			      &collect->gathered.source.texts[INQ_DYING_MAPS], &collect->snapshot, &err))
+			      &collect->gathered.source.texts[INQ_DYING_MAPS], &collect->snapshot, &err)) {
 		remark(collect, "%.200s", err.text);
+		return;
+	}
+	/* It takes 10 ms, in which nobody on the machine can start a process: only for what goes on for longer. */
+	if (collect->want_snapshot && collect->keeper.channel >= 0 && is_grouped(cgroup)) {
+		enum inq_status left = inq_keeper_leave(&collect->keeper, collect->snapshot.pid, &err);
+
+		if (left && left != INQ_ABSENT)
+			remark(collect, "written within the process's control group: %.200s", err.text);
+	}
 }
 
 /* --- the worker ----------------------------------------------------------------------------------- */
@@ -719,9 +751,12 @@ int main(int argc, char *argv[])
 	inq_config_load(INQ_CONFIG_FILE, &collect.config, NULL);
 	collect.is_root = may_become((uint32_t)collect.config.worker_uid);
 	/* Not for root of a user namespace, to whom no spool belongs. */
-	if (privileged && (getuid() != 0 || collect.is_root) && !collect.args.directory &&
-	    inq_keeper_start(&collect.config, &collect.keeper, &err))
+	collect.use_spool = privileged && (getuid() != 0 || collect.is_root) && !collect.args.directory;
+	if ((collect.use_spool || (privileged && collect.want_snapshot)) &&
+	    inq_keeper_start(&collect.config, &collect.keeper, &err)) {
 		remark(&collect, "%s", err.text);
+		collect.use_spool = false;
+	}
 	if (!become_user()) {
 		complain("privileges could not be given up");
 		return 1;
@@ -729,7 +764,7 @@ int main(int argc, char *argv[])
 	if (!privileged)
 		remark(&collect, "taken without privilege, as user %u may", getuid());
 	/* The spool is everybody's and has limits; a folder of the user's own is as large as its file system. */
-	if (collect.keeper.channel < 0)
+	if (!collect.use_spool)
 		collect.config.max_dump = UINT64_MAX;
 	alarm((unsigned)(collect.config.hold_deadline + collect.config.write_deadline) + 30);
 	INQ_HOLD(user);

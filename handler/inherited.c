@@ -50,7 +50,8 @@ void inq_inherited_close(int keep)
 /* As high as we may: with privilege without limit, else up to the hard one. */
 static void raise_limits(void)
 {
-	static const int limits[] = {RLIMIT_FSIZE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU, RLIMIT_STACK, RLIMIT_NOFILE};
+	static const int limits[] = {RLIMIT_FSIZE, RLIMIT_AS, RLIMIT_DATA, RLIMIT_CPU, RLIMIT_STACK, RLIMIT_NPROC,
+				     RLIMIT_NOFILE};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};

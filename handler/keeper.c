@@ -4,8 +4,10 @@
 #include "handler/keeper.h"
 
 #include "handler/channel.h"
+#include "handler/group.h"
 #include "handler/hold.h"
 #include "handler/inherited.h"
+#include "target/gather.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +25,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 5000 }; /* behind the collector's own deadlines */
+enum {
+	GRACE_MS = 5000,     /* behind the collector's own deadlines */
+	GROUPS_TEXT = 16384, /* of /proc/PID/cgroup */
+};
 
-enum word { OPEN = 1, PUBLISH };
+enum word { OPEN = 1, PUBLISH, LEAVE };
 
 struct request {
 	uint32_t word;
+	int32_t holder;
 	uint64_t expected;
 	struct inq_spool_name name;
 };
@@ -50,6 +56,9 @@ struct kept {
 	int channel;
 	int place;            /* among the dumps of this user that are being written; -1: none */
 	int collector;        /* pidfd of who asks */
+	pid_t collector_pid;
+	pid_t holder;         /* of the memory, in a group of ours; 0: none */
+	struct inq_group groups[INQ_GROUP_KINDS]; /* where it is */
 	uint64_t deadline_ms; /* CLOCK_MONOTONIC */
 };
 
@@ -92,10 +101,19 @@ static int become_keeper(void)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* which a change of ids has undone */
 }
 
+static void end_groups(struct kept *kept)
+{
+	for (int i = 0; i < INQ_GROUP_KINDS; i++) {
+		if (kept->holder && kept->groups[i].mount >= 0)
+			inq_group_end(&kept->groups[i], kept->holder);
+	}
+}
+
 /* The collector is a process of the user's, who may have stopped or frozen it and what writes for it. No space is
  * held by that for longer: the file is emptied, and they are ended (the worker dies with the collector). */
 static _Noreturn void give_up(struct kept *kept)
 {
+	end_groups(kept);
 	if (kept->file.fd >= 0 && ftruncate(kept->file.fd, 0))
 		errno = 0; /* the last thing that could be done about it */
 	syscall(SYS_pidfd_send_signal, kept->collector, SIGKILL, NULL, 0);
@@ -166,6 +184,37 @@ static void do_publish(struct kept *kept, struct request *request)
 		inq_spool_refill(&kept->spool);
 }
 
+/* We are in the process's groups ourselves, and so is who asks. */
+static void do_leave(struct kept *kept, const struct request *request)
+{
+	static const enum inq_group_kind kinds[] = {INQ_GROUP_UNIFIED, INQ_GROUP_SYSTEMD};
+	char text[GROUPS_TEXT];
+	ssize_t size = inq_gather_small(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text));
+	struct inq_error err = {0};
+	enum inq_status status = INQ_ABSENT;
+
+	if (kept->holder || request->holder <= 0)
+		_exit(1);
+	kept->holder = request->holder;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct inq_group *group = &kept->groups[kinds[i]];
+		struct inq_error why = {0};
+		enum inq_status left = inq_group_find(kinds[i], text, size > 0 ? (size_t)size : 0, group, &why);
+
+		if (!left)
+			left = inq_group_leave(group, kept->holder, kept->collector_pid, kept->account.uid, &why);
+		if (left == INQ_ABSENT)
+			continue;
+		if (left || status == INQ_ABSENT)
+			status = left;
+		if (left)
+			err = why;
+	}
+	if (status == INQ_ABSENT)
+		inq_fail(&err, INQ_ABSENT, "no control group to leave");
+	answer(kept, status, &err, NULL, -1);
+}
+
 /* True when there is a request, or nobody to make one. */
 static bool is_asked(const struct kept *kept)
 {
@@ -192,9 +241,12 @@ static _Noreturn void serve(struct kept *kept)
 			do_open(kept, &request);
 		else if (request.word == PUBLISH)
 			do_publish(kept, &request);
+		else if (request.word == LEAVE)
+			do_leave(kept, &request);
 		else
 			break;
 	}
+	end_groups(kept);
 	inq_spool_abandon(&kept->file);
 	_exit(0);
 }
@@ -207,6 +259,7 @@ enum inq_status inq_keeper_start(const struct inq_config *config, struct inq_kee
 		.spool.fd = -1,
 		.file = {.fd = -1, .directory = -1},
 		.place = -1,
+		.groups = {{.mount = -1}, {.mount = -1}, {.mount = -1}},
 		.deadline_ms = now_ms() + (config->hold_deadline + config->write_deadline) * 1000 + GRACE_MS,
 	};
 	pid_t pid, collector = getpid();
@@ -218,6 +271,7 @@ enum inq_status inq_keeper_start(const struct inq_config *config, struct inq_kee
 	if (!pid) {
 		close(channel[0]);
 		kept.channel = channel[1];
+		kept.collector_pid = collector;
 		if (leave_the_user(&kept) || become_keeper())
 			_exit(1);
 		kept.collector = (int)syscall(SYS_pidfd_open, collector, 0);
@@ -272,6 +326,14 @@ enum inq_status inq_keeper_publish(const struct inq_keeper *keeper, const struct
 	if (!status)
 		memcpy(ret_name, reply.name, sizeof(reply.name));
 	return status;
+}
+
+enum inq_status inq_keeper_leave(const struct inq_keeper *keeper, pid_t holder, struct inq_error *err)
+{
+	const struct request request = {.word = LEAVE, .holder = holder};
+	struct reply reply;
+
+	return ask(keeper, &request, &reply, NULL, err);
 }
 
 void inq_keeper_stop(struct inq_keeper *keeper)

@@ -37,7 +37,11 @@ int inq_keeper_open(const struct inq_keeper *keeper, uint64_t expected, struct i
 enum inq_status inq_keeper_publish(const struct inq_keeper *keeper, const struct inq_spool_name *name,
 				   char ret_name[INQ_SPOOL_NAME], struct inq_error *err);
 
-/* End it; a file that has no name is gone with it. */
+/* Have the holder of the memory (snapshot.h), the caller and the keeper leave the process's control groups, so that a
+ * kill of those does not lose the dump. Once. INQ_ABSENT: there is none to leave. INQ_DENIED, INQ_OS: group.h. */
+enum inq_status inq_keeper_leave(const struct inq_keeper *keeper, pid_t holder, struct inq_error *err);
+
+/* End it; a file that has no name is gone with it, and so is a holder that has left its groups. */
 void inq_keeper_stop(struct inq_keeper *keeper);
 
 #endif

@@ -547,15 +547,36 @@ static void mode_load_and_unload(void)
 }
 #endif
 
-/* PORT MIB: a server with some memory; "crash" kills it, anything else is answered with what it is. */
+/* Two counts a mebibyte apart, made one after the other for ever: at any one moment they are the same, or the first is
+ * one ahead. */
+static void *count_apart(void *pair)
+{
+	volatile size_t *first = pair, *last = first + (1 << 20) / sizeof(*first);
+
+	for (;;) {
+		*first = *first + 1;
+		*last = *last + 1;
+	}
+	return NULL;
+}
+
+/* PORT MIB COUNTERS: a server with some memory, and threads that never rest, whose counts lie behind it, 2 MiB each;
+ * "crash" kills it, anything else is answered with what it is. */
 static void mode_server(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	const char *mib = strchr(argument, ' ');
+	const char *mib = strchr(argument, ' '), *counters = mib ? strchr(mib + 1, ' ') : NULL;
 	size_t size = (size_t)atoi(mib ? mib : "0") << 20;
+	int threads = counters ? atoi(counters) : 0;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-	char *memory = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = mmap(NULL, size + ((size_t)threads << 21) + 4096, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	for (int i = 0; i < threads; i++) {
+		pthread_t thread;
+
+		pthread_create(&thread, NULL, count_apart, memory + size + ((size_t)i << 21));
+	}
 	for (size_t at = 0; at < size; at += 4096)
 		*(size_t *)(void *)(memory + at) = at ^ 0x5a5a5a5a;
 	address.sin_port = htons((uint16_t)atoi(argument));

@@ -3,6 +3,7 @@
  * Memory that is more, or other, than a dump's writer would like: what lies behind a page may be far away, gone, or
  * in the hands of somebody who does not answer.
  */
+#include "inquest-stub.h"
 #include "stubbed.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#pragma weak inquest_dump_now
 
 enum { PAGE = 4096 };
 
@@ -234,7 +237,27 @@ static void mode_file_system_inside(void)
 	crash_beside_a_file_system(true);
 }
 
+enum { KEPT = 1 << 20 };
+
+/* "crash", or a number of dumps without one: with memory that children do not get. Says where it is; each word is its
+ * own distance from there, turned around. */
+static void mode_keeps_memory(void)
+{
+	char *memory = mmap(NULL, KEPT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t at = 0; at < KEPT; at += sizeof(size_t))
+		*(size_t *)(void *)(memory + at) = ~at;
+	if (madvise(memory, KEPT, MADV_DONTFORK))
+		fail("madvise");
+	printf("memory %p\n", (void *)memory);
+	fflush(stdout);
+	if (strcmp(argument, "crash") == 0)
+		crash();
+	exit(inquest_dump_now() ? 1 : 0);
+}
+
 const struct mode memory_modes[] = {
+	{"keeps-memory", mode_keeps_memory},
 	{"sparse", mode_sparse},
 	{"all-mappings", mode_all_mappings},
 	{"deep-stack", mode_deep_stack},

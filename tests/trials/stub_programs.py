@@ -109,6 +109,12 @@ def redis(context):
         has_good_dump(here, end, "redis-server")
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def children(pid):
     with contextlib.suppress(OSError):
         with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
@@ -230,73 +236,3 @@ def kernel_helper(context):
             expect(os.path.getsize(dump) < 1 << 20, "INQUEST=%s gave all memory", letters)
             expect(lab.contains(dump, secret.encode()) == seen, "INQUEST=%s: the environment %s", letters,
                    "is missing" if seen else "is there")
-
-
-# --- die first, dump after ----------------------------------------------------------------------------
-
-MIB = 512
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def ask_server(port, words):
-    with socket.create_connection(("127.0.0.1", port), 2) as s:
-        s.sendall(words)
-        return s.makefile().read()
-
-
-def serves(port):
-    try:
-        return ask_server(port, b"who\n")
-    except OSError:
-        return None
-
-
-@trial("stub.snapshot.server-is-back-first")
-def server_is_back(context):
-    """A server with much memory crashes under load; its supervisor starts it on the same port while the dump of all
-    its memory is being written; the dump is complete and right."""
-    with StubLab(context) as here:
-        port = free_port()
-        argv = [here.program(), "server", "%d %d" % (port, MIB)]
-        first = here.start(argv, letters="ma")
-        second = None
-        try:
-            words = kernel.wait_until(lambda: serves(port), 20)
-            expect(words, "the server did not start")
-            memory = int(words.split()[3], 16)
-            load = [socket.create_connection(("127.0.0.1", port), 2) for _ in range(8)]
-            with contextlib.suppress(OSError):
-                load[0].sendall(b"crash\n")
-            start = time.monotonic()
-            status = first.wait(10)
-            down = time.monotonic() - start
-            expect(status == -SEGV, "status %d", status)
-            for s in load:
-                s.close()
-            before = here.dumps()
-            second = here.start([*argv[:2], "%d 1" % port], letters=None, preload=False)
-            again = kernel.wait_until(lambda: serves(port), 5)
-            back = time.monotonic() - start
-            expect(again and again != words, "the server is not back on its port: %s", again)
-            expect(not before and not here.dumps(), "the dump was finished in %.3f s, before the server was back in %.3f s",
-                   down, back)
-            expect(kernel.wait_until(here.dumps, 60), "no dump: %s", first.stderr.read1())
-            kernel.wait_until(lambda: not here.collectors(), 20)
-        finally:
-            for process in (first, second):
-                if process:
-                    process.kill()
-                    process.wait()
-                    process.stdout.close()
-                    process.stderr.close()
-        dump = here.dumps().pop()
-        expect(os.path.getsize(dump) > MIB << 20, "the dump has %d MiB", os.path.getsize(dump) >> 20)
-        for at in (0, 0x1000, (MIB - 1) << 20, (MIB << 20) - 0x1000):
-            told = signalled(here, dump, "dq %x L1" % (memory + at))
-            wanted = "%016x" % (at ^ 0x5a5a5a5a)
-            expect(wanted in told.replace("`", ""), "memory at +%#x: %s", at, told[-100:])
