@@ -329,6 +329,39 @@ Test(xstate, goes_there_and_back_in_every_form)
 	expect_there_and_back(PKRU_AMD, 0x2e7, 0x207); /* AMD's */
 }
 
+/* AMD's form becomes Intel's: of a size that debuggers know, with every component where they look for it. */
+Test(xstate, of_a_core_is_laid_out_as_intels)
+{
+	static const struct {
+		size_t size, expected;
+		uint64_t enabled;
+	} rows[] = {
+		{576, 576, 3},	    {832, 832, 7},	    {2432, 2688, 0xe7},	  {2440, 2696, 0x2e7},
+		{2688, 2688, 0xe7}, {2696, 2696, 0x2e7}, {AMX_AREA, AMX_AREA, WITH_AMX},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t *area = make_area(rows[i].size, rows[i].enabled, rows[i].enabled);
+		struct inq_buffer intel = {0};
+		struct inq_xstate before, after;
+
+		cr_assert(inq_xstate_read(area, rows[i].size, &before), "%zu", rows[i].size);
+		inq_xstate_to_intel(&before, &intel);
+		cr_assert_eq(intel.size, rows[i].expected, "%zu: %zu", rows[i].size, intel.size);
+		cr_assert(inq_xstate_read(intel.data, intel.size, &after));
+		cr_expect_eq(after.present, before.present);
+		cr_expect_eq(after.enabled, before.enabled);
+		for (size_t n = 2; n < INQ_XSTATE_FEATURES; n++) {
+			cr_expect_eq(after.features[n].size, before.features[n].size, "%zu: component %zu", rows[i].size, n);
+			cr_expect_eq(memcmp(after.bytes + after.features[n].offset, before.bytes + before.features[n].offset,
+					    after.features[n].size),
+				     0, "%zu: component %zu", rows[i].size, n);
+		}
+		inq_buffer_done(&intel);
+		free(area);
+	}
+}
+
 Test(xstate, refuses_areas_that_are_none)
 {
 	uint8_t *area = make_area(INQ_XSTATE_MAX + 64, WITH_AMX, 3);

@@ -8,6 +8,7 @@
 #include "support/sink.h"
 #include "target/core_facts.h"
 #include "target/target.h"
+#include "target/xstate.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -112,12 +113,17 @@ static void add_thread(struct writer *writer, const struct inq_thread *thread, c
 
 static void add_floats(struct writer *writer, const struct inq_context *context, size_t index)
 {
+	struct inq_buffer area = {0};
 	struct inq_xstate xstate;
 
 	if (context->size >= FXSAVE_AT + FXSAVE_SIZE)
 		add_note(writer, NT_FPREGSET, "CORE", context->raw + FXSAVE_AT, FXSAVE_SIZE);
-	if (writer->extended && inq_target_xstate(writer->target, index, &xstate, NULL) == INQ_OK)
-		add_note(writer, NT_X86_XSTATE, "LINUX", xstate.bytes, xstate.size);
+	if (!writer->extended || inq_target_xstate(writer->target, index, &xstate, NULL) != INQ_OK)
+		return;
+	inq_xstate_to_intel(&xstate, &area);
+	if (inq_buffer_ok(&area))
+		add_note(writer, NT_X86_XSTATE, "LINUX", area.data, area.size);
+	inq_buffer_done(&area);
 }
 
 static void add_process(struct writer *writer, const struct inq_process *process)

@@ -2,6 +2,7 @@
 /* r, and registers for those who show them */
 #include "debugger/commands.h"
 #include "debugger/show.h"
+#include "debugger/vectors.h"
 #include "target/value.h"
 
 #include <ctype.h>
@@ -238,6 +239,7 @@ static enum inq_status assign(struct debugger *debugger, const char *name, const
 static enum inq_status one_argument(struct debugger *debugger, const struct inq_context *context,
 				    const char **at, struct inq_error *err)
 {
+	enum inq_status status;
 	char name[32];
 	size_t length;
 
@@ -250,8 +252,7 @@ static enum inq_status one_argument(struct debugger *debugger, const struct inq_
 	name[length] = '\0';
 	*at = skip_spaces(*at + length);
 	if (**at == '=') {
-		enum inq_status status = assign(debugger, name, *at, err);
-
+		status = assign(debugger, name, *at, err);
 		*at += strlen(*at);
 		return status;
 	}
@@ -263,39 +264,9 @@ static enum inq_status one_argument(struct debugger *debugger, const struct inq_
 			return INQ_OK;
 		}
 	}
-	return show_named(debugger, context, name, err);
-}
-
-/* The YMM registers of the current thread: the low half of each is the FXSAVE image's XMM, the high half is component
- * 2 of the XSAVE area (Intel SDM volume 1, 13.5). */
-static enum inq_status show_ymm(struct debugger *debugger, struct inq_error *err)
-{
-	enum { XMM = 160, AVX = 2, REGISTERS = 16 };
-	long thread = inq_session_thread(debugger->session);
-	struct inq_xstate xstate;
-	enum inq_status status =
-		thread < 0 ? INQ_ABSENT
-			   : inq_target_xstate(inq_session_target(debugger->session), (size_t)thread, &xstate, err);
-
-	if (status == INQ_ABSENT || (status == INQ_OK && !xstate.features[AVX].size))
-		return inq_fail(err, INQ_ABSENT,
-				"no extended registers of this thread are known (the letter y brings them into a dump)");
-	if (status != INQ_OK)
+	if (vectors_show(debugger, name, &status, err))
 		return status;
-	for (unsigned i = 0; i < REGISTERS; i++) {
-		const uint8_t *halves[] = {xstate.bytes + xstate.features[AVX].offset + 16 * i,
-					   xstate.bytes + XMM + 16 * i};
-		/* A component in its initial state is zero, whatever the area has there. */
-		bool present[] = {xstate.present >> AVX & 1, xstate.present >> 1 & 1};
-
-		out_print(&debugger->out, "ymm%-2u=", i);
-		for (unsigned half = 0; half < 2; half++) {
-			for (int byte = 15; byte >= 0; byte--)
-				out_print(&debugger->out, "%02x", present[half] ? halves[half][byte] : 0);
-		}
-		out_print(&debugger->out, "\n");
-	}
-	return INQ_OK;
+	return show_named(debugger, context, name, err);
 }
 
 /* What a filter set to zero, in words: "emptied: rax=null rbx=heap". */
@@ -343,8 +314,6 @@ enum inq_status command_r(struct debugger *debugger, const struct invocation *ca
 		return inq_fail(err, INQ_USAGE, "'%s': not understood", at);
 	if (call->name[1])
 		at = call->name + 1;
-	if (strcmp(at, "Y") == 0)
-		return show_ymm(debugger, err);
 	if (!*at) {
 		show_registers(debugger, &context);
 		show_emptied(debugger, context.machine);

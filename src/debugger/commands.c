@@ -40,10 +40,11 @@ const struct command commands[] = {
 	 "take the registers of a ucontext_t in memory; alone: back to the thread's",
 	 "",
 	 NEEDS_SESSION, command_cxr},
-	{"r rX rY", "[REGISTER ...]",
+	{"r rX rY rZ", "[REGISTER ...]",
 	 "show registers, all or some; 'r $t0 = EXPR' sets a user register",
 	 "REGISTER is a name (rax, eax, al, xmm0, $ip, $csp, $retreg, $ra, $t0) with or\n"
-	 "without '@', or a group: f floating point, X vectors, Y AVX vectors (of the thread), d debug registers.\n"
+	 "without '@', or a group: f floating point, X vectors, d debug registers; of the thread Y (ymm0 to ymm15) and\n"
+	 "Z (zmm0 to zmm31, masks k0 to k7), or one of those.\n"
 	 "Registers are those of the current frame.",
 	 NEEDS_SESSION, command_r},
 	{"k kb kn kv kp", "[N]",

@@ -516,7 +516,8 @@ static uint32_t wanted_by(const char *line)
 	} words[] = {
 		{"!handle", INQ_PROC_HANDLES}, {"!runaway", INQ_PROC_THREADS}, {".ttime", INQ_PROC_THREADS},
 		{"!token", INQ_PROC_TOKEN},    {"!vm", INQ_PROC_COUNTERS},     {"!kernel", INQ_PROC_KERNEL},
-		{"rX", INQ_PROC_XSTATE},       {"rY", INQ_PROC_XSTATE},	       {"/f ", of_a_core},
+		{"rY", INQ_PROC_XSTATE},       {"rZ", INQ_PROC_XSTATE},        {"mm", INQ_PROC_XSTATE},
+		{"r k", INQ_PROC_XSTATE},	       {"/f ", of_a_core},
 		{"/fy", of_a_core | INQ_PROC_XSTATE},
 	};
 	uint32_t wants = 0;

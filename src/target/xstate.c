@@ -74,6 +74,30 @@ bool inq_xstate_read(const uint8_t *bytes, size_t size, struct inq_xstate *ret)
 	return true;
 }
 
+void inq_xstate_to_intel(const struct inq_xstate *xstate, struct inq_buffer *ret)
+{
+	size_t size = INQ_XSTATE_LEGACY + INQ_XSTATE_HEADER;
+	uint8_t *place;
+
+	for (size_t i = 0; i < sizeof(components) / sizeof(components[0]); i++) {
+		const struct component *component = &components[i];
+
+		if (xstate->enabled >> component->number & 1 && (size_t)component->intel + component->size > size)
+			size = (size_t)component->intel + component->size;
+	}
+	place = inq_buffer_extend(ret, size);
+	if (!place)
+		return;
+	memset(place, 0, size);
+	memcpy(place, xstate->bytes, INQ_XSTATE_LEGACY + INQ_XSTATE_HEADER);
+	for (size_t i = 0; i < sizeof(components) / sizeof(components[0]); i++) {
+		const struct inq_xstate_feature *feature = &xstate->features[components[i].number];
+
+		if (feature->size)
+			memcpy(place + components[i].intel, xstate->bytes + feature->offset, feature->size);
+	}
+}
+
 /* CONTEXT_EX: places relative to itself, lengths; All, Legacy, XState. */
 struct context_ex {
 	int32_t all_offset;

@@ -26,6 +26,10 @@ enum {
 /* False if the bytes are no such area. @bytes is borrowed by *ret. */
 bool inq_xstate_read(const uint8_t *bytes, size_t size, struct inq_xstate *ret);
 
+/* Append the same area as Intel's processors lay it out: what every debugger of cores knows. AMD's form of AVX-512 is
+ * shorter, and gdb before 14 takes it for a section that is too small; others guess by the size. */
+void inq_xstate_to_intel(const struct inq_xstate *xstate, struct inq_buffer *ret);
+
 /* Append CONTEXT_EX, padding, XSAVE header and components: what follows the CONTEXT of 1232 bytes. */
 void inq_xstate_to_windows(const struct inq_xstate *xstate, struct inq_buffer *ret);
 /* Back: an XSAVE area whose FXSAVE image is the CONTEXT's. @extended is what follows the CONTEXT; features as

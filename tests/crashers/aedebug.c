@@ -5,8 +5,8 @@
  *   aedebug 'inquest -p %p -j %j -e %e -c "..."'
  *
  * %p is the process id, %j the record's address (hexadecimal), %e the event's descriptor. The process waits for the
- * event, 30 s at most, and dies of its own signal. AVX's upper halves of ymm5 hold 0x11...11 at the fault, and r12 the
- * address of 1 GiB that nobody touched but for its last page, which begins with "the end.".
+ * event, 30 s at most, and dies of its own signal. AVX's upper halves of ymm5 hold 0x11...11 at the fault, each word of
+ * AVX-512's zmm17 and the mask k3 0x5a5a, and r12 the address of 1 GiB that nobody touched but for its last page, which begins with "the end.".
  */
 #include <poll.h>
 #include <signal.h>
@@ -90,6 +90,8 @@ __attribute__((noinline)) static void fault_here(void)
 
 	madvise(sparse, SPARSE, MADV_NOHUGEPAGE);
 	memcpy(sparse + SPARSE - PAGE, "the end.", 8);
+	if (__builtin_cpu_supports("avx512f"))
+		__asm__ volatile("kmovw %0, %%k3\n\tvpbroadcastd %0, %%zmm17" : : "r"(0x5a5a));
 	if (__builtin_cpu_supports("avx"))
 		__asm__ volatile("vmovdqu (%0), %%ymm5\n\tmovl $1, (%1)"
 				 :

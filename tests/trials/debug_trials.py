@@ -6,6 +6,7 @@ import pty
 import re
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ import time
 import kernel
 import lab
 from stub_lab import SEGV, StubLab, died, is_dump, signalled
-from trial import Failure, expect, trial
+from trial import Failure, Skip, expect, trial
 
 PROMPT = re.compile(rb"0:\d{3}> $")
 AVX = "1" * 32 + "2" * 32
@@ -245,6 +246,35 @@ def untouched(context):
             expect("the end." in told, "%s: the touched page: %s", letters, told[-300:])
             expect(told.count("00000000`00000000") >= 2, "%s: untouched pages: %s", letters, told[-300:])
             os.unlink(end.dump)
+
+
+@trial("debug.letters.vectors-as-gdb-reads-them")
+def vectors(context):
+    """ymm, zmm and masks in /my, and in the core of /fy, where gdb is the judge."""
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        flags = f.read()
+    gdb = shutil.which("gdb")
+    if " avx " not in flags or not gdb:
+        raise Skip("no AVX, or no gdb, here")
+    rows = [("ymm5", AVX, "p/x $ymm5.v4_int64", "{0x2222222222222222, 0x2222222222222222, 0x1111111111111111, "
+                                                "0x1111111111111111}")]
+    if " avx512f " in flags:
+        rows += [("zmm17", "00005a5a" * 16, "p/x $zmm17.v16_int32", "{0x5a5a <repeats 16 times>}"),
+                 ("k3", "0000000000005a5a", "p/x $k3", "0x5a5a")]
+    with StubLab(context) as here:
+        dump, core = (os.path.join(here.folder, name) for name in ("v.dmp", "v.core"))
+        end = by_hand(here, ".dump /my %s; .dump /fy %s" % (dump, core))
+        expect(end.status == -SEGV and os.path.exists(core), "status %d: %s", end.status, end.output[-300:] + end.said)
+        ours = [signalled(here, path, ".ecxr; " + "; ".join("r " + row[0] for row in rows)) for path in (dump, core)]
+        for name, value, *_rest in rows:
+            for path, told in zip((dump, core), ours):
+                expect(re.search(r"^%s *=%s$" % (name, value), told, re.M), "%s of %s: %s", name, path, told[-300:])
+        told = subprocess.run([gdb, "-nx", "-batch", *(word for row in rows for word in ("-ex", row[2])), "-c", core],
+                              capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+                              env=dict(os.environ, DEBUGINFOD_URLS="")).stdout
+        for name, _value, _command, wanted in rows:
+            expect(wanted in told, "gdb has another %s: %s", name, told[-400:])
+        os.unlink(core)
 
 
 RECORD_COMMANDS = ".jdinfo {record}; .exr {info}; .cxr {context}; k 1"
