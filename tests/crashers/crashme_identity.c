@@ -109,6 +109,7 @@ static unsigned long number_from(const char *variable)
 /*
  * For the benchmark: small pages, since they are what costs. The moment of the crash goes to
  * standard output as the monotonic clock's nanoseconds, so that the parent need not guess it.
+ * With $TOUCH_STAY it stays there, for somebody to look at it before it dies.
  */
 void mode_touch(void)
 {
@@ -137,5 +138,7 @@ void mode_touch(void)
 		usleep(200000);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	dprintf(STDOUT_FILENO, "%lld\n", now.tv_sec * 1000000000ll + now.tv_nsec);
+	if (number_from("TOUCH_STAY"))
+		pause();
 	read_null_below(1);
 }
