@@ -375,7 +375,8 @@ bool inq_stop_bury(struct inq_stopped *stopped, unsigned deadline_ms)
 		}
 		if (!left)
 			return true;
-		usleep(BURY_SLICE_US);
+		/* The more there are, the longer it takes, and the less they need us in their way. */
+		usleep(BURY_SLICE_US * (1 + (useconds_t)left / 16));
 	} while (now_ms() < end);
 	return false;
 }
