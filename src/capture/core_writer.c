@@ -169,8 +169,12 @@ static void add_files(struct writer *writer, const struct inq_region *regions, s
 		put_word(&note, regions[i].file_offset / PAGE);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (is_file(&regions[i]))
-			inq_buffer_append(&note, regions[i].name, strlen(regions[i].name) + 1);
+		if (!is_file(&regions[i]))
+			continue;
+		inq_buffer_puts(&note, regions[i].name);
+		if (regions[i].flags & INQ_REGION_DELETED)
+			inq_buffer_puts(&note, " (deleted)");
+		inq_buffer_append(&note, "", 1);
 	}
 	if (inq_buffer_ok(&note))
 		add_note(writer, NT_FILE, "CORE", note.data, note.size);

@@ -35,7 +35,8 @@ static uint32_t type_of(const struct inq_region *region)
 {
 	if (region->flags & INQ_REGION_IMAGE)
 		return MD_MEM_IMAGE;
-	return region->inode || region->flags & INQ_REGION_SHARED ? MD_MEM_MAPPED : MD_MEM_PRIVATE;
+	/* A core does not say the inodes of files. */
+	return region->inode || region->name[0] == '/' || region->flags & INQ_REGION_SHARED ? MD_MEM_MAPPED : MD_MEM_PRIVATE;
 }
 
 static void put_region(struct inq_buffer *list, const struct inq_region *region)

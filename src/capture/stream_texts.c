@@ -147,6 +147,7 @@ INQ_STREAM_WRITER(inq_write_comment)
 
 static void fill(struct inq_run *run, struct md_inquest_info *info)
 {
+	const struct inq_exception *exception;
 	const struct inq_process *process;
 
 	*info = (struct md_inquest_info){
@@ -167,6 +168,11 @@ static void fill(struct inq_run *run, struct md_inquest_info *info)
 		info->uid = process->uid;
 		info->gid = process->gid;
 		info->ppid = process->ppid;
+	}
+	if (inq_target_exception(run->target, &exception, NULL) == INQ_OK && exception->has_siginfo) {
+		_Static_assert(sizeof(info->siginfo) == sizeof(exception->siginfo), "siginfo_t is 128 bytes");
+		info->flags |= MD_INQUEST_SIGINFO;
+		memcpy(info->siginfo, exception->siginfo, sizeof(info->siginfo));
 	}
 	snprintf(info->options, sizeof(info->options), "%s",
 		 run->options->text[0] ? run->options->text : "m");

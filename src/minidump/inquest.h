@@ -57,6 +57,7 @@ enum {
 	MD_INQUEST_HELD_KNOWN = 1, /* held_us is valid */
 	MD_INQUEST_INCOMPLETE =
 		2, /* something that was asked for is missing; the comment says what */
+	MD_INQUEST_SIGINFO = 4,   /* siginfo is valid */
 };
 
 struct MD_PACKED md_inquest_info {
@@ -74,9 +75,11 @@ struct MD_PACKED md_inquest_info {
 	uint32_t ppid;           /* 0 unknown */
 	char options[24];        /* "m", "mF": what was asked for; NUL-terminated */
 	char writer[24];         /* "inquest 0.1.0"; NUL-terminated */
+	uint8_t siginfo[128];    /* the kernel's siginfo_t, of which Exception has no room for all */
 };
-MD_ASSERT_SIZE(md_inquest_info, 112);
+MD_ASSERT_SIZE(md_inquest_info, 240);
 MD_ASSERT_AT(md_inquest_info, options, 64);
+MD_ASSERT_AT(md_inquest_info, siginfo, 112);
 
 /*
  * What registers held that a filter (letter r) set to zero: never the value, only what kind of thing

@@ -28,6 +28,7 @@ enum {
 		64 *
 		1024, /* a stack pointer that ran over its guard is this close below its stack */
 	EXECUTABLE_MAX = 4096,
+	NAME_COLUMN = 73, /* of /proc/PID/maps */
 };
 #define NOTES_BYTES_MAX (512ull << 20)
 _Static_assert(sizeof(((struct inq_core_notes *)0)->program) <= INQ_THREAD_NAME, "a thread's name has room for it");
@@ -60,7 +61,8 @@ struct core {
 	struct inq_module_list modules;
 	char executable[EXECUTABLE_MAX];
 	struct inq_buffer arguments, environment; /* NUL-terminated strings */
-	struct made arguments_made, system_made, process_made, threads_made, ranges_made, regions_made, links_made,
+	struct inq_buffer maps;
+	struct made arguments_made, maps_made, system_made, process_made, threads_made, ranges_made, regions_made, links_made,
 		modules_made;
 };
 
@@ -513,6 +515,33 @@ static enum inq_status make_arguments(struct core *core, struct inq_error *err)
 				       &core->environment, err);
 }
 
+/* As /proc/PID/maps would be, of what the core says: neither devices nor inodes, nor whether most of it is shared. */
+static enum inq_status make_maps(struct core *core, struct inq_error *err)
+{
+	const struct inq_region *regions;
+	size_t count;
+	enum inq_status status = core_regions(&core->target, &regions, &count, err);
+
+	for (size_t i = 0; status == INQ_OK && i < count; i++) {
+		const struct inq_region *region = &regions[i];
+		size_t start = core->maps.size, width;
+
+		inq_buffer_printf(&core->maps, "%08llx-%08llx %c%c%c%c %08llx 00:00 0",
+				  (unsigned long long)region->base, (unsigned long long)(region->base + region->size),
+				  region->protection & INQ_PROT_READ ? 'r' : '-',
+				  region->protection & INQ_PROT_WRITE ? 'w' : '-',
+				  region->protection & INQ_PROT_EXEC ? 'x' : '-',
+				  region->flags & INQ_REGION_SHARED ? 's' : 'p',
+				  (unsigned long long)region->file_offset);
+		width = core->maps.size - start;
+		inq_buffer_printf(&core->maps, "%*s%s%s\n", !*region->name ? 0 : width < NAME_COLUMN ? (int)(NAME_COLUMN - width) : 1,
+				  "", region->name, region->flags & INQ_REGION_DELETED ? " (deleted)" : "");
+	}
+	if (status == INQ_OK && !core->maps.size)
+		return inq_fail(err, INQ_ABSENT, "a core without mappings");
+	return status == INQ_OK && !inq_buffer_ok(&core->maps) ? inq_fail(err, INQ_NO_MEMORY, "maps: no memory") : status;
+}
+
 static enum inq_status core_text(struct inq_target *self, enum inq_text_kind kind, const char **ret,
 				 size_t *ret_size, struct inq_error *err)
 {
@@ -524,6 +553,11 @@ static enum inq_status core_text(struct inq_target *self, enum inq_text_kind kin
 	if (kind == INQ_TEXT_AUXV && core->notes.auxv.data) {
 		*ret = (const char *)core->notes.auxv.data;
 		*ret_size = core->notes.auxv.size;
+		return INQ_OK;
+	}
+	if (kind == INQ_TEXT_MAPS && once(core, &core->maps_made, make_maps, err) == INQ_OK) {
+		*ret = (const char *)core->maps.data;
+		*ret_size = core->maps.size;
 		return INQ_OK;
 	}
 	if ((kind == INQ_TEXT_CMDLINE || kind == INQ_TEXT_ENVIRON) &&
@@ -599,6 +633,7 @@ static void core_free(struct inq_target *self)
 	inq_core_files_done(&core->files);
 	inq_buffer_done(&core->arguments);
 	inq_buffer_done(&core->environment);
+	inq_buffer_done(&core->maps);
 	inq_link_list_done(&core->links);
 	inq_modules_done(&core->modules);
 	inq_core_notes_done(&core->notes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /**
  * What a core of inquest's own carries beside what every core has, so that a dump that was turned into a core and
- * back has lost nothing: a note of the owner "INQUEST", type 1, whose bytes are a minidump without memory and
+ * back has lost nothing: a note of the owner "INQUEST", type 0x496e0001, whose bytes are a minidump without memory and
  * without the exception. Other readers skip it.
  *
  * Memory, registers and the exception are always the core's. Names, times and places of threads are added to its
@@ -17,7 +17,8 @@
 #include <stddef.h>
 
 #define INQ_CORE_FACTS_OWNER "INQUEST"
-enum { INQ_CORE_FACTS_TYPE = 1, INQ_CORE_FACTS_MAX = 256 << 20 /* bytes that are written */ };
+/* The type is none of the kernel's, since BFD takes every owner that it does not know for the kernel. */
+enum { INQ_CORE_FACTS_TYPE = 0x496e0001, INQ_CORE_FACTS_MAX = 256 << 20 /* bytes that are written */ };
 
 /**
  * @note  borrowed by *ret

@@ -437,6 +437,32 @@ static enum inq_status mini_context(struct inq_target *self, size_t index, struc
 	return inq_minidump_context(mini->dump, threads->items[index].context, ret, err);
 }
 
+/* How our own dumps came about; an older one is shorter and the rest of it reads as zero. false: another's dump. */
+static bool read_inquest(struct mini *mini, struct md_inquest_info *ret)
+{
+	struct inq_dump_bytes bytes;
+
+	*ret = (struct md_inquest_info){0};
+	if (inq_dump_stream_bytes(mini->dump, MD_STREAM_INQUEST_INFO, &bytes, NULL) != INQ_OK)
+		return false;
+	memcpy(ret, bytes.data, bytes.size < sizeof(*ret) ? bytes.size : sizeof(*ret));
+	return true;
+}
+
+/* The kernel's own words, where our dump has them and they are of this signal. */
+static void add_siginfo(struct mini *mini, struct inq_exception *exception)
+{
+	struct md_inquest_info info;
+	uint32_t numbers[3]; /* si_signo, si_errno, si_code */
+
+	if (!read_inquest(mini, &info) || !(info.flags & MD_INQUEST_SIGINFO))
+		return;
+	memcpy(numbers, info.siginfo, sizeof(numbers));
+	exception->has_siginfo = numbers[0] == exception->code && numbers[2] == exception->flags;
+	if (exception->has_siginfo)
+		memcpy(exception->siginfo, info.siginfo, sizeof(exception->siginfo));
+}
+
 static enum inq_status mini_exception(struct inq_target *self, const struct inq_exception **ret,
 				      struct inq_error *err)
 {
@@ -460,6 +486,7 @@ static enum inq_status mini_exception(struct inq_target *self, const struct inq_
 	_Static_assert(sizeof(exception->parameters) == sizeof(from->raw.parameters),
 		       "same parameters");
 	memcpy(exception->parameters, from->raw.parameters, sizeof(exception->parameters));
+	add_siginfo(mini, exception);
 	*ret = exception;
 	return INQ_OK;
 }
@@ -515,15 +542,19 @@ static void process_from_linux(struct mini *mini, struct inq_process *process)
 		process->arguments = (const char *)mini->arguments.data;
 }
 
-/* How our own dumps came about; an older one is shorter and the rest of it reads as zero. */
 static void process_from_inquest(struct mini *mini, struct inq_process *process)
 {
-	struct md_inquest_info info = {0};
-	struct inq_dump_bytes bytes;
+	struct md_inquest_info info;
 
-	if (inq_dump_stream_bytes(mini->dump, MD_STREAM_INQUEST_INFO, &bytes, NULL) != INQ_OK)
+	if (!read_inquest(mini, &info))
 		return;
-	memcpy(&info, bytes.data, bytes.size < sizeof(info) ? bytes.size : sizeof(info));
+	/* Where no text of status says so. */
+	if (process->uid == UINT32_MAX && info.writer[0]) {
+		process->uid = info.uid;
+		process->gid = info.gid;
+	}
+	if (!process->ppid)
+		process->ppid = info.ppid;
 	if (info.flags & MD_INQUEST_HELD_KNOWN)
 		process->held_us = info.held_us;
 	if (info.dump_time)

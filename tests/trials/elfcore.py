@@ -22,6 +22,7 @@ class Core:
         self.registers, self.times = {}, {}
         self.kinds = set()
         self.siginfo = self.auxv = b""
+        self.psinfo = None
         with open(path, "rb") as f:
             header = f.read(64)
             if header[:4] != b"\x7fELF":
@@ -45,8 +46,11 @@ class Core:
         while at + 12 <= len(data):
             name, size, kind = struct.unpack_from("<III", data, at)
             start = at + 12 + (name + 3 & ~3)
+            owner = data[at + 12:at + 12 + name]
             body = data[start:start + size]
             at = start + (size + 3 & ~3)
+            if owner not in (b"CORE\0", b"LINUX\0"):
+                continue
             self.kinds.add(kind)
             if kind == NT_PRSTATUS:
                 tid = struct.unpack_from("<i", body, 32)[0]
@@ -57,6 +61,8 @@ class Core:
                 for n in range(16):
                     low, high = (body[at + 16 * n:at + 16 * n + 16] for at in (XMM, UPPER))
                     self.registers[self.tids[-1]]["ymm%d" % n] = (low + (high or bytes(16))).hex()
+            elif kind == NT_PRPSINFO:    # ids, name and arguments, behind the state and flags
+                self.psinfo = struct.unpack_from("<IIii", body, 16) + (body[40:56], body[56:136].rstrip(b"\0 "))
             elif kind == NT_AUXV:
                 self.auxv = body
             elif kind == NT_SIGINFO:

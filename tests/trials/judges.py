@@ -109,6 +109,22 @@ def lldb(dump, limit=300):
     return testimony
 
 
+def lldb_opens(paths, folder):
+    """[what judges/open_in_lldb.py says of each file], by one lldb."""
+    names = os.path.join(folder, "for-lldb")
+    with open(names, "w", encoding="utf-8") as f:
+        f.write("\n".join(paths) + "\n")
+    done = run([lldb_program(), "--no-lldbinit", "--batch", "-o", "settings set symbols.load-on-demand true", "-o",
+                "settings set symbols.enable-external-lookup false",
+                "-o", "command script import '%s'" % os.path.join(HERE, "judges/open_in_lldb.py")],
+               env={"TRIALS_LIST": names})
+    told = [json.loads(line[12:]) for line in done.stdout.splitlines() if line.startswith("TRIALS-JSON ")]
+    if len(told) != len(paths):
+        raise JudgeFailed("lldb ended after %d of %d files (status %d): %s" % (len(told), len(paths), done.returncode,
+                                                                              done.stderr[-300:]))
+    return told
+
+
 def breakpad_stackwalk(dump, program):
     """minidump_stackwalk -m: `Crash|SIGSEGV /SEGV_MAPERR|0x0|thread`, `Module|name|version|debug|id|base|end|main`,
     `thread|frame|module|function|file|line|offset`."""
@@ -145,8 +161,8 @@ def breakpad_dump(dump, program):
     errors = [line for line in done.stderr.splitlines() if "ERROR" in line and not line.endswith(NO_ERROR)]
     if done.returncode not in (0, 1) or done.returncode == 1 and not (errors or NO_ERROR in done.stderr):
         raise JudgeFailed("minidump_dump: status %d: %s" % (done.returncode, done.stderr[-400:]))
-    threads = done.stdout.split("\nMDException", 1)[0]
     testimony = Testimony("minidump_dump")
-    testimony.facts["tids"] = [int(t, 16) for t in re.findall(r"^\s*thread_id\s*=\s*(0x[0-9a-f]+)", threads, re.M)]
+    testimony.facts["tids"] = [int(t, 16) for t in re.findall(r"^MDRawThread\s+thread_id\s*=\s*(0x[0-9a-f]+)",
+                                                           done.stdout, re.M)]
     testimony.facts["errors"] = errors
     return testimony

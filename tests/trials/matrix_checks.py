@@ -444,6 +444,20 @@ def arguments(dump, truth, run):
     return wrong
 
 
+def maps_of_core(dump, truth, run):
+    """Names of files as NT_FILE has them."""
+    if not truth.is_core or "R" in run or "r" in run:
+        return []
+    told = {}
+    for line in dump.text(md.MAPS).splitlines():
+        words = line.split(None, 5)
+        if len(words) == 6 and words[5].startswith("/"):
+            told[tuple(int(w, 16) for w in words[0].split("-"))] = (int(words[2], 16), words[5])
+    files = {(start, end): (offset, path) for start, end, offset, path in truth.core.files}
+    return [] if told == files else ["/%s: maps name %s, the core's notes %s" % (
+        run, sorted(set(told.items()) - set(files.items()))[:2], sorted(set(files.items()) - set(told.items()))[:2])]
+
+
 def texts(dump, truth, run):
     wrong = []
     status_now = truth.status_before
@@ -571,7 +585,8 @@ def kernel_side(dump, truth, run):
 CHECKS = (
     (memory, (md.MEMORY_LIST,)), (threads, (md.THREAD_LIST,)), (modules, (md.MODULE_LIST,)),
     (regions, (md.MEMORY_INFO_LIST,)), (handles, (md.HANDLE_DATA,)), (thread_times, (md.THREAD_INFO_LIST,)),
-    (auxv, (md.AUXV,)), (arguments, (md.CMD_LINE,)), (texts, (md.PROC_STATUS, md.MAPS)), (process, (md.MISC_INFO, md.SYSTEM_INFO)), (token, (md.TOKEN,)),
+    (auxv, (md.AUXV,)), (arguments, (md.CMD_LINE,)), (texts, (md.PROC_STATUS, md.MAPS)),
+    (maps_of_core, (md.MAPS,)), (process, (md.MISC_INFO, md.SYSTEM_INFO)), (token, (md.TOKEN,)),
     (exception, (md.EXCEPTION,)),
     (counters, (md.VM_COUNTERS, md.SYSTEM_MEMORY)), (links, (md.DSO_DEBUG,)), (kernel_side, (md.INQUEST_KERNEL,)),
 )
