@@ -6,6 +6,7 @@
 #include "debugger/show.h"
 
 #include <elf.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* AT_*, name, is it an address or a mask (shown hexadecimal) */
@@ -93,6 +94,86 @@ static void show_links(struct debugger *debugger)
 			  ADDRESS(debugger, map->links[i].dynamic), map->links[i].name);
 }
 
+/* The same for programs. */
+static json_t *json_auxv(struct debugger *debugger)
+{
+	unsigned width = inq_session_pointer_size(debugger->session);
+	json_t *array = json_array();
+	const char *text;
+	size_t size;
+
+	if (inq_target_text(inq_session_target(debugger->session), INQ_TEXT_AUXV, &text, &size, NULL) != INQ_OK)
+		size = 0;
+	for (size_t at = 0; at + 2 * width <= size; at += 2 * width) {
+		uint64_t type = 0, value = 0;
+		const char *name = NULL;
+		json_t *object;
+
+		memcpy(&type, text + at, width);
+		memcpy(&value, text + at + width, width);
+		if (type == AT_NULL)
+			break;
+		for (size_t i = 0; i < sizeof(auxv_names) / sizeof(auxv_names[0]); i++)
+			name = auxv_names[i].type == type ? auxv_names[i].name : name;
+		object = json_object();
+		json_object_set_new(object, "type", json_integer((json_int_t)type));
+		json_object_set_new(object, "name", json_text(name));
+		json_object_set_new(object, "value", json_address(value));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static json_t *json_strings(struct debugger *debugger, enum inq_text_kind kind)
+{
+	json_t *array = json_array();
+	const char *text;
+	size_t size;
+
+	if (inq_target_text(inq_session_target(debugger->session), kind, &text, &size, NULL) != INQ_OK)
+		size = 0;
+	for (size_t at = 0; at < size;) {
+		size_t length = strnlen(text + at, size - at);
+		char *copy = strndup(text + at, length);
+
+		json_array_append_new(array, json_text(copy));
+		free(copy);
+		at += length + 1;
+	}
+	return array;
+}
+
+static json_t *json_links(struct debugger *debugger)
+{
+	const struct inq_link_map *map;
+	json_t *array = json_array();
+
+	if (inq_target_link_map(inq_session_target(debugger->session), &map, NULL) != INQ_OK)
+		return array;
+	for (size_t i = 0; i < map->count; i++) {
+		json_t *object = json_object();
+
+		json_object_set_new(object, "base", json_address(map->links[i].address));
+		json_object_set_new(object, "dynamic", json_address(map->links[i].dynamic));
+		json_object_set_new(object, "name", json_text(map->links[i].name));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+static void list_process(struct debugger *debugger, const struct inq_process *process)
+{
+	json_t *object = debugger->out.json;
+
+	json_object_set_new(object, "pid", json_integer(process->pid));
+	json_object_set_new(object, "ppid", json_integer(process->ppid));
+	json_object_set_new(object, "executable", json_text(process->executable));
+	json_object_set_new(object, "arguments", json_strings(debugger, INQ_TEXT_CMDLINE));
+	json_object_set_new(object, "auxv", json_auxv(debugger));
+	json_object_set_new(object, "links", json_links(debugger));
+	json_object_set_new(object, "environment", json_strings(debugger, INQ_TEXT_ENVIRON));
+}
+
 enum inq_status command_peb(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
 {
 	const struct inq_process *process;
@@ -102,6 +183,10 @@ enum inq_status command_peb(struct debugger *debugger, const struct invocation *
 		status = inq_target_process(inq_session_target(debugger->session), &process, err);
 	if (status != INQ_OK)
 		return status;
+	if (debugger->out.json) {
+		list_process(debugger, process);
+		return INQ_OK;
+	}
 	out_print(&debugger->out, "Process %x (%u), parent %u\nImage: '%s'\n", process->pid, process->pid,
 		  process->ppid, process->executable);
 	show_strings(debugger, INQ_TEXT_CMDLINE, "Arguments");
@@ -113,9 +198,29 @@ enum inq_status command_peb(struct debugger *debugger, const struct invocation *
 
 /* struct pthread begins with tcbhead_t (glibc, sysdeps/x86_64/nptl/tls.h): tcb, dtv, self; stack_guard and
  * pointer_guard are nobody's business. */
+static const char *const fields[] = {"tcb", "dtv", "self"};
+
+static void list_thread(struct debugger *debugger, const struct inq_thread *thread)
+{
+	json_t *object = debugger->out.json;
+
+	json_object_set_new(object, "tid", json_integer(thread->tid));
+	json_object_set_new(object, "name", json_text(thread->name));
+	json_object_set_new(object, "teb", json_address(thread->tls));
+	json_object_set_new(object, "stack_from", thread->stack_size ? json_address(thread->stack_base) : json_null());
+	json_object_set_new(object, "stack_to",
+			    thread->stack_size ? json_address(thread->stack_base + thread->stack_size) : json_null());
+	for (unsigned i = 0; i < 3 && inq_session_machine(debugger->session) == INQ_MACHINE_AMD64; i++) {
+		uint64_t value;
+		bool there = inq_target_read_all(inq_session_target(debugger->session), thread->tls + 8 * i, &value,
+						 sizeof(value), NULL) == INQ_OK;
+
+		json_object_set_new(object, fields[i], there ? json_address(value) : json_null());
+	}
+}
+
 static void show_tcb(struct debugger *debugger, uint64_t base)
 {
-	static const char *const fields[] = {"tcb", "dtv", "self"};
 	struct out *out = &debugger->out;
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -146,6 +251,10 @@ enum inq_status command_teb(struct debugger *debugger, const struct invocation *
 	thread = &threads[index];
 	if (!thread->tls)
 		return inq_fail(err, INQ_ABSENT, "the thread pointer of thread %ld is not known", index);
+	if (out->json) {
+		list_thread(debugger, thread);
+		return INQ_OK;
+	}
 	out_print(out, "TCB at %s\n    %-22s %x (%u) \"%s\"\n", ADDRESS(debugger, thread->tls), "thread", thread->tid,
 		  thread->tid, thread->name);
 	if (thread->stack_size) {

@@ -47,7 +47,7 @@ enum inq_status command_token(struct debugger *debugger, const struct invocation
 	if (!inq_buffer_ok(&text))
 		status = inq_fail(err, INQ_NO_MEMORY, "no memory");
 	else if (out->json)
-		json_object_set_new(out->json, "token", json_text(inq_buffer_text(&text)));
+		json_object_set_new(out->json, "token", json_lines(inq_buffer_text(&text), text.size));
 	else
 		show_lines(out, inq_buffer_text(&text), text.size);
 	inq_buffer_done(&text);
@@ -191,7 +191,7 @@ enum inq_status command_kernel(struct debugger *debugger, const struct invocatio
 	if (status != INQ_OK)
 		return status;
 	if (out->json) {
-		json_object_set_new(out->json, "kernel", json_text(text));
+		json_object_set_new(out->json, "kernel", json_lines(text, size));
 		return INQ_OK;
 	}
 	choice.tid = (uint32_t)tid;

@@ -70,7 +70,7 @@ static void json_handle(json_t *array, const struct inq_handle *handle)
 	json_object_set_new(object, "name", json_text(handle->name));
 	json_object_set_new(object, "flags", json_integer(handle->flags));
 	json_object_set_new(object, "position", json_integer((json_int_t)handle->position));
-	json_object_set_new(object, "details", json_text(handle->details));
+	json_object_set_new(object, "details", json_lines(handle->details, strlen(handle->details)));
 	json_array_append_new(array, object);
 }
 
@@ -172,6 +172,25 @@ static bool any_times(const struct inq_thread *threads, size_t count)
 	return false;
 }
 
+/* For programs: what is known of one thread's times, in microseconds; what is unknown is null. */
+static json_t *json_times(const struct inq_thread *thread, size_t index)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "index", json_integer((json_int_t)index));
+	json_object_set_new(object, "tid", json_integer(thread->tid));
+	json_object_set_new(object, "create_time",
+			    thread->create_time ? json_integer((json_int_t)thread->create_time) : json_null());
+	json_object_set_new(object, "user_us", any_times(thread, 1) ? json_integer((json_int_t)thread->user_us) : json_null());
+	json_object_set_new(object, "kernel_us",
+			    any_times(thread, 1) ? json_integer((json_int_t)thread->kernel_us) : json_null());
+	json_object_set_new(object, "start_address",
+			    thread->start_address ? json_address(thread->start_address) : json_null());
+	json_object_set_new(object, "affinity", thread->affinity ? json_address(thread->affinity) : json_null());
+	json_object_set_new(object, "exited", json_boolean(thread->exited));
+	return object;
+}
+
 /* One list of !runaway, the most expensive thread first. */
 static enum inq_status show_times(struct debugger *debugger, const char *title, bool user, struct inq_error *err)
 {
@@ -210,6 +229,12 @@ enum inq_status command_runaway(struct debugger *debugger, const struct invocati
 		return status;
 	if (!any_times(threads, count))
 		return inq_fail(err, INQ_ABSENT, "no times of threads are known (the letter t brings them into a dump)");
+	if (debugger->out.json) {
+		out_json_list(&debugger->out, "threads");
+		for (size_t i = 0; i < count && !out_stop(&debugger->out); i++)
+			out_json_add(&debugger->out, "threads", json_times(&threads[i], i));
+		return INQ_OK;
+	}
 	if (flags & 1)
 		status = show_times(debugger, "User", true, err);
 	if (status == INQ_OK && flags & 2)
@@ -246,6 +271,10 @@ enum inq_status command_ttime(struct debugger *debugger, const struct invocation
 	thread = &threads[index];
 	if (!any_times(thread, 1))
 		return inq_fail(err, INQ_ABSENT, "no times of this thread are known (the letter t brings them into a dump)");
+	if (out->json) {
+		json_object_set_new(out->json, "thread", json_times(thread, (size_t)index));
+		return INQ_OK;
+	}
 	if (thread->create_time)
 		out_print(out, "Created: %s\n", time_text(when, thread->create_time));
 	show_start(debugger, thread->start_address);
@@ -271,6 +300,40 @@ static void show_stream(struct out *out, size_t index, const struct inq_dump_str
 		out_print(out, "  (not read: an earlier one has the same type)\n");
 	if (stream->problem)
 		out_print(out, "  %s\n", stream->problem);
+}
+
+static json_t *json_stream(const struct inq_dump_stream *stream)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "type", json_integer(stream->type));
+	json_object_set_new(object, "name", json_text(stream->name));
+	json_object_set_new(object, "size", json_integer(stream->size));
+	json_object_set_new(object, "rva", json_address(stream->rva));
+	json_object_set_new(object, "duplicate", json_boolean(stream->duplicate));
+	json_object_set_new(object, "problem", json_text(stream->problem));
+	return object;
+}
+
+/* Streams, warnings, comment: for programs. */
+static void list_streams(struct debugger *debugger, const struct inq_dump_stream *streams, size_t count)
+{
+	struct inq_target *target = inq_session_target(debugger->session);
+	json_t *warnings = json_array();
+	struct out *out = &debugger->out;
+	const char *text = NULL;
+	size_t size = 0;
+
+	for (size_t i = 0; inq_target_warning(target, i, &text) == INQ_OK; i++)
+		json_array_append_new(warnings, json_text(text));
+	json_object_set_new(out->json, "warnings", warnings);
+	text = NULL;
+	if (inq_target_text(target, INQ_TEXT_COMMENT, &text, &size, NULL) != INQ_OK)
+		text = NULL;
+	json_object_set_new(out->json, "comment", json_lines(text, size));
+	out_json_list(out, "streams");
+	for (size_t i = 0; i < count && !out_stop(out); i++)
+		out_json_add(out, "streams", json_stream(&streams[i]));
 }
 
 static void show_counts(struct debugger *debugger)
@@ -312,6 +375,10 @@ enum inq_status command_dumpdebug(struct debugger *debugger, const struct invoca
 		status = inq_minidump_streams(target, &streams, &count, err);
 	if (status != INQ_OK)
 		return status;
+	if (out->json) {
+		list_streams(debugger, streams, count);
+		return INQ_OK;
+	}
 	out_print(out, "----- Minidump of %s: %zu streams\n", target->name, count);
 	/* What is asked first is parsed first, and damage is known then. */
 	for (size_t i = 0; i < count && !out_stop(out); i++)
@@ -352,6 +419,16 @@ enum inq_status command_jdinfo(struct debugger *debugger, const struct invocatio
 		status = inq_session_use_record(debugger->session, jit.info.context_record, err);
 	if (status != INQ_OK)
 		return status;
+	if (out->json) {
+		json_object_set_new(out->json, "tid", json_integer(jit.info.thread_id));
+		json_object_set_new(out->json, "signal", json_integer(jit.exception.code));
+		json_object_set_new(out->json, "code", json_integer((int32_t)jit.exception.flags));
+		json_object_set_new(out->json, "address", json_address(jit.exception.address));
+		json_object_set_new(out->json, "exception_record", json_address(jit.info.exception_record));
+		json_object_set_new(out->json, "context_record", json_address(jit.info.context_record));
+		show_registers(debugger, &jit.context);
+		return INQ_OK;
+	}
 	out_print(out, "----- Exception occurred on thread %x (%u)\n", jit.info.thread_id, jit.info.thread_id);
 	out_print(out, "\n----- Exception record at %s: signal %u, code %d, address %s\n",
 		  ADDRESS(debugger, jit.info.exception_record), jit.exception.code, (int32_t)jit.exception.flags,

@@ -243,17 +243,33 @@ const char *address_text(char to[ADDRESS_TEXT], uint64_t address, unsigned point
 
 /* --- JSON ------------------------------------------------------------------------- */
 
-json_t *json_text(const char *text)
+static json_t *text_of(const char *text, size_t size)
 {
 	struct inq_buffer safe = {0};
 	json_t *value;
 
-	if (!text)
-		return json_null();
-	inq_text_escape(&safe, text, strlen(text));
+	inq_text_escape(&safe, text, size);
 	value = json_stringn(inq_buffer_text(&safe), safe.size);
 	inq_buffer_done(&safe);
 	return value ? value : json_null();
+}
+
+json_t *json_text(const char *text)
+{
+	return text ? text_of(text, strlen(text)) : json_null();
+}
+
+json_t *json_lines(const char *text, size_t size)
+{
+	json_t *lines = text ? json_array() : json_null();
+
+	for (const char *at = text, *end = text + size; text && at < end && *at;) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
+
+		json_array_append_new(lines, text_of(at, strnlen(at, (size_t)(stop - at))));
+		at = newline ? newline + 1 : end;
+	}
+	return lines;
 }
 
 json_t *json_address(uint64_t address)

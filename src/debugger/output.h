@@ -53,6 +53,7 @@ const char *address_text(char to[ADDRESS_TEXT], uint64_t address, unsigned point
 /* Values for json_object_set_new(): escaped text (null for NULL), and "0x..." for addresses (JSON's
  * numbers lose the low bits of 64-bit ones in most readers). */
 json_t *json_text(const char *text);
+json_t *json_lines(const char *text, size_t size); /* an array, a line each, up to a NUL; null for NULL */
 json_t *json_address(uint64_t address);
 
 /* Append the object as text; takes the reference. `open`: without its last brace. */
