@@ -380,6 +380,34 @@ Test(veil, shows_only_names_of_threads_that_are_known)
 	cr_expect_str_eq(veil_thread_name(veil, "hunter2"), "");
 }
 
+Test(veil, shows_only_names_of_mappings_that_the_kernel_or_a_module_gave)
+{
+	static const struct {
+		const char *name, *filtered, *bare;
+	} rows[] = {
+		{"[heap]", "[heap]", "[heap]"}, {"[stack]", "[stack]", "[stack]"}, {"[vdso]", "[vdso]", "[vdso]"},
+		{"[anon:hunter2]", "", "[anon:hunter2]"}, {"/memfd:hunter2", "", "memfd:hunter2"},
+		{"/SYSV00001234", "", "SYSV00001234"}, {"/dev/shm/hunter2", "", "hunter2"},
+		{"/home/anna/hunter2.odt", "", "hunter2.odt"}, {"", "", ""},
+		{"/opt/x/lib.so", "lib.so", "lib.so"}, /* as the module at its place is called */
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct inq_region region = {.base = BASE, .size = SIZE, .protection = INQ_PROT_READ,
+					    .name = rows[i].name};
+		const struct inq_module module = {.base = BASE, .size = SIZE, .path = "/opt/x/lib.so"};
+
+		keep_words(1, 0);
+		veil->modules = &module;
+		veil->module_count = 1;
+		cr_expect_str_eq(veil_region_name(veil, &region), rows[i].filtered, "%s", rows[i].name);
+		veil->policy.stack = INQ_VEIL_STACK_WHOLE;
+		cr_expect_str_eq(veil_region_name(veil, &region), rows[i].bare, "%s", rows[i].name);
+		veil->module_count = 0;
+		cleanup();
+	}
+}
+
 /* --- the exception -------------------------------------------------------------------------------- */
 
 Test(veil, keeps_a_fault_address_back_unless_it_is_no_secret)

@@ -93,7 +93,7 @@ def kill_one(programs):
     while time.monotonic() < end:
         if ours():
             time.sleep(random.uniform(0, LONGEST))
-            for pid in random.sample(ours(), 1) if ours() else []:
+            for pid in random.sample(left := ours(), min(1, len(left))):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 return True
