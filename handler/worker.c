@@ -205,19 +205,24 @@ static enum inq_status heed_wishes(const struct inq_worker_job *job, const struc
 void inq_worker_acquire(const struct inq_worker_job *job, const struct inq_dump_options *options,
 			struct inq_gathered *ret)
 {
-	/* The dump is its user's; this may be root. */
-	const struct inq_ends_options ends = {.deadline_ms = ENDS_MS, .same_owner = true};
 	const struct inq_identity *identity = job->identity;
 
 	inq_acquire(identity, job->args, job->core, ret);
 	if (!options)
 		return;
 	inq_gather_wanted(identity->proc, identity->files, inq_dump_options_wants(options), ret);
-	inq_gather_ends(identity->proc, identity->files, &ends, ret);
+	inq_gather_peers(identity->proc, identity->files, ret);
 }
 
 _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 {
+	/* The dump is its user's; this may be root. */
+	const struct inq_ends_options ends = {
+		.deadline_ms = ENDS_MS,
+		.skip = {job->identity->pid},
+		.one_owner = true,
+		.owner = (uid_t)job->args->uid,
+	};
 	struct inq_gathered acquired;
 	struct inq_error err = {0};
 	struct inq_capture_report report = {0};
@@ -238,6 +243,8 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	if (job->core < 0)
 		use_stopped(job, &acquired.source);
 	tell(job, INQ_WORKER_ACQUIRED, acquired.source.thread_count);
+	/* Others' descriptors: where there is a copy, the process is let go meanwhile. */
+	inq_gather_ends(&ends, &acquired);
 	writing.bulk = options.letters & (INQ_DUMP_f | INQ_DUMP_w);
 	confine(job, &acquired.source, &writing);
 	INQ_HOLD(confined);

@@ -253,7 +253,8 @@ static struct inq_handle_list list_of(pid_t pid, const struct inq_ends_options *
 	cr_assert_geq(proc, 0);
 	inq_gather(proc, proc, gathered);
 	inq_gather_wanted(proc, proc, INQ_PROC_HANDLES, gathered);
-	inq_gather_ends(proc, proc, options, gathered);
+	inq_gather_peers(proc, proc, gathered);
+	inq_gather_ends(options, gathered);
 	close(proc);
 	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){gathered->source.files, gathered->source.file_count},
 				      0, &list, &err),
@@ -292,10 +293,14 @@ Test(handles, finds_the_ends_of_a_real_process, .timeout = 60)
 Test(handles, looks_at_nobody_who_is_to_be_left_out, .timeout = 60)
 {
 	struct two *two = start_two();
-	/* The one process that is asked to be skipped, and no time at all. */
-	const struct inq_ends_options options[] = {{.deadline_ms = 5000, .skip = (uint32_t)two->second}, {0}};
+	/* The one process that is asked to be skipped, others' processes, and no time at all. */
+	const struct inq_ends_options options[] = {
+		{.deadline_ms = 5000, .skip = {0, (uint32_t)two->second}},
+		{.deadline_ms = 5000, .one_owner = true, .owner = 4711},
+		{0},
+	};
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct inq_gathered gathered;
 		struct inq_handle_list list = list_of(two->first, &options[i], &gathered);
 		char line[32];

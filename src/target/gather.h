@@ -52,18 +52,24 @@ void inq_gather_wanted(int process, int files, uint32_t wants, struct inq_gather
 
 struct inq_ends_options {
 	unsigned deadline_ms; /* other processes are looked at for no longer than this */
-	uint32_t skip;        /* a process that is not looked at (a copy of this one), 0 none */
-	bool same_owner;      /* only processes whose owner is this one's: who asks may see more than who will read */
+	uint32_t skip[2];     /* processes that are not looked at: itself, a copy of it; 0 none */
+	bool one_owner;       /* only processes of `owner`: who asks may see more than who will read */
+	uid_t owner;
 };
 
 /**
- * Look for the other ends of its pipes and unix sockets, behind inq_gather_wanted(): files "peers" (lines
- * "INODE PEER'S INODE") and "ends" (lines "LINK PID DESCRIPTOR MODE NAME"; cut: the time was over).
+ * Ask the kernel for the peers of its unix sockets, behind inq_gather_wanted(): a file "peers", of lines
+ * "INODE PEER'S INODE". While the process is there: a socket that is closed has no peer.
  *
- * The process need not stand still. Nothing without INQ_PROC_HANDLES. Sockets of another network namespace than the
- * caller's have no peers.
+ * Nothing without INQ_PROC_HANDLES, and nothing of another network namespace than the caller's.
  */
-void inq_gather_ends(int process, int files, const struct inq_ends_options *options, struct inq_gathered *ret);
+void inq_gather_peers(int process, int files, struct inq_gathered *ret);
+
+/**
+ * Look who else has its pipes, and the peers of its sockets: a file "ends", of lines "LINK PID DESCRIPTOR MODE NAME"
+ * (cut: the time was over). The process may run meanwhile, or be gone.
+ */
+void inq_gather_ends(const struct inq_ends_options *options, struct inq_gathered *ret);
 
 /* Add a file to those that were read; false without memory. Keeps them sorted. */
 bool inq_gathered_add(struct inq_gathered *gathered, const char *name, const void *data, size_t size, bool cut);

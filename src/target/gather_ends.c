@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 enum {
+	PEERS_MS = 20,           /* for the kernel's answers about unix sockets */
 	LINES_MAX = 4096,        /* descriptors of other processes that are told */
 	WANTED_MAX = 65536,      /* inodes that are looked for */
 	ANSWER = 32 << 10,       /* bytes of a netlink message, at most */
@@ -35,14 +36,10 @@ struct wanted_end {
 };
 
 struct search {
-	struct inq_gathered *to;
-	struct inq_buffer own;   /* struct wanted_end[], of the process itself, sorted */
-	struct inq_buffer wanted; /* the same, what others may have */
-	struct inq_buffer peers, ends; /* the texts that come of it */
+	struct inq_buffer wanted; /* struct wanted_end[], sorted: what others may have */
+	struct inq_buffer ends;   /* the text that comes of it */
 	uint64_t deadline_ns;
-	uint32_t skip;
-	struct stat process;     /* of its directory */
-	bool same_owner;
+	const struct inq_ends_options *options;
 	size_t lines, looked;
 	bool cut;
 };
@@ -99,21 +96,18 @@ static bool parse_link(const char *text, size_t size, struct wanted_end *ret)
 	return false;
 }
 
-static void take_own(struct search *search)
+/* Its own sockets, or its own pipes. */
+static void take_own(const struct inq_gathered *gathered, bool sockets, struct inq_buffer *ret)
 {
-	const struct inq_gathered *to = search->to;
 	struct wanted_end end;
 
-	for (size_t i = 0; i < to->wanted_count; i++) {
-		const struct inq_proc_file *file = &to->wanted[i];
+	for (size_t i = 0; i < gathered->wanted_count; i++) {
+		const struct inq_proc_file *file = &gathered->wanted[i];
 
-		if (strncmp(file->name, "fd/", 3) != 0 || !parse_link(file->data, file->size, &end))
-			continue;
-		add(&search->own, end);
-		if (!end.is_socket)
-			add(&search->wanted, end);
+		if (strncmp(file->name, "fd/", 3) == 0 && parse_link(file->data, file->size, &end) &&
+		    end.is_socket == sockets)
+			add(ret, end);
 	}
-	sort(&search->own);
 }
 
 /* --- unix sockets ------------------------------------------------------------------------------------------------ */
@@ -144,13 +138,20 @@ static bool ask(int netlink)
 	return send(netlink, &request, sizeof(request), 0) == sizeof(request);
 }
 
-static void take_peer(struct search *search, const struct nlmsghdr *message)
+/* What is asked about, and the answers. */
+struct peers {
+	struct inq_buffer own;  /* struct wanted_end[], sorted */
+	struct inq_buffer text;
+	uint64_t deadline_ns;
+};
+
+static void take_peer(struct peers *peers, const struct nlmsghdr *message)
 {
 	const struct unix_diag_msg *socket = NLMSG_DATA(message);
 	size_t at = NLMSG_ALIGN(sizeof(*socket)), size;
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*socket)) ||
-	    !has(&search->own, (struct wanted_end){.inode = socket->udiag_ino, .is_socket = true}))
+	    !has(&peers->own, (struct wanted_end){.inode = socket->udiag_ino, .is_socket = true}))
 		return;
 	size = message->nlmsg_len - NLMSG_HDRLEN;
 	while (at + sizeof(struct nlattr) <= size) {
@@ -162,15 +163,14 @@ static void take_peer(struct search *search, const struct nlmsghdr *message)
 			uint32_t peer;
 
 			memcpy(&peer, attribute + 1, sizeof(peer));
-			inq_buffer_printf(&search->peers, "%u %u\n", socket->udiag_ino, peer);
-			add(&search->wanted, (struct wanted_end){.inode = peer, .is_socket = true});
+			inq_buffer_printf(&peers->text, "%u %u\n", socket->udiag_ino, peer);
 		}
 		at += NLA_ALIGN(attribute->nla_len);
 	}
 }
 
 /* One datagram of messages; false behind the last. */
-static bool take_answer(struct search *search, const char *bytes, size_t size)
+static bool take_answer(struct peers *peers, const char *bytes, size_t size)
 {
 	for (size_t at = 0; at + sizeof(struct nlmsghdr) <= size;) {
 		const struct nlmsghdr *message = (const void *)(bytes + at);
@@ -179,13 +179,13 @@ static bool take_answer(struct search *search, const char *bytes, size_t size)
 		    message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
 			return false;
 		if (message->nlmsg_type == SOCK_DIAG_BY_FAMILY)
-			take_peer(search, message);
+			take_peer(peers, message);
 		at += NLMSG_ALIGN(message->nlmsg_len);
 	}
 	return size > 0;
 }
 
-static void find_peers(struct search *search)
+static void ask_for_peers(struct peers *peers)
 {
 	int netlink = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	char *answer = malloc(ANSWER);
@@ -194,11 +194,27 @@ static void find_peers(struct search *search)
 	if (netlink >= 0 && answer && ask(netlink)) {
 		do
 			size = recv(netlink, answer, ANSWER, 0);
-		while (size > 0 && take_answer(search, answer, (size_t)size) && now_ns() < search->deadline_ns);
+		while (size > 0 && take_answer(peers, answer, (size_t)size) && now_ns() < peers->deadline_ns);
 	}
 	free(answer);
 	if (netlink >= 0)
 		close(netlink);
+}
+
+void inq_gather_peers(int process, int files, struct inq_gathered *ret)
+{
+	struct peers peers = {.deadline_ns = now_ns() + PEERS_MS * 1000000ull};
+
+	if (process < 0 || !(ret->source.wants & INQ_PROC_HANDLES))
+		return;
+	take_own(ret, true, &peers.own);
+	sort(&peers.own);
+	if (peers.own.size && is_same_network(files))
+		ask_for_peers(&peers);
+	if (peers.text.size && inq_buffer_ok(&peers.text))
+		inq_gathered_add(ret, "peers", peers.text.data, peers.text.size, false);
+	inq_buffer_done(&peers.own);
+	inq_buffer_done(&peers.text);
 }
 
 /* --- other processes ----------------------------------------------------------------------------------------------- */
@@ -246,8 +262,7 @@ static void look_at_process(struct search *search, int proc, const char *pid)
 	struct stat st;
 	ssize_t size;
 	bool more = descriptors >= 0 && fstat(process, &st) == 0 &&
-		    !(st.st_ino == search->process.st_ino && st.st_dev == search->process.st_dev) &&
-		    (!search->same_owner || st.st_uid == search->process.st_uid);
+		    (!search->options->one_owner || st.st_uid == search->options->owner);
 
 	while (more && (size = getdents64(descriptors, buffer, sizeof(buffer))) > 0) {
 		for (ssize_t at = 0; more && at < size;) {
@@ -275,7 +290,8 @@ static void look_at_all(struct search *search)
 			const struct dirent64 *entry = (const void *)(buffer + at);
 			unsigned long pid = strtoul(entry->d_name, NULL, 10);
 
-			if (pid && pid != (unsigned long)getpid() && pid != search->skip)
+			if (pid && pid != (unsigned long)getpid() && pid != search->options->skip[0] &&
+			    pid != search->options->skip[1])
 				look_at_process(search, proc, entry->d_name);
 			at += entry->d_reclen;
 		}
@@ -284,30 +300,40 @@ static void look_at_all(struct search *search)
 		close(proc);
 }
 
-void inq_gather_ends(int process, int files, const struct inq_ends_options *options, struct inq_gathered *ret)
+/* The second numbers of inq_gather_peers()'s lines. */
+static void take_peers(const struct inq_gathered *gathered, struct inq_buffer *ret)
+{
+	const struct inq_proc_files files = {gathered->source.files, gathered->source.file_count};
+	const struct inq_proc_file *file = inq_proc_files_find(&files, "peers");
+	const char *at = file ? file->data : NULL, *end = file ? file->data + file->size : NULL;
+
+	while (at && at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at)), *blank = memchr(at, ' ', (size_t)(end - at));
+
+		if (!newline || !blank)
+			break;
+		add(ret, (struct wanted_end){.inode = strtoull(blank + 1, NULL, 10), .is_socket = true});
+		at = newline + 1;
+	}
+}
+
+void inq_gather_ends(const struct inq_ends_options *options, struct inq_gathered *ret)
 {
 	struct search search = {
-		.to = ret,
 		.deadline_ns = now_ns() + (uint64_t)options->deadline_ms * 1000000,
-		.skip = options->skip,
-		.same_owner = options->same_owner,
+		.options = options,
 	};
 
-	if (process < 0 || !(ret->source.wants & INQ_PROC_HANDLES) || fstat(process, &search.process) < 0)
+	if (!(ret->source.wants & INQ_PROC_HANDLES))
 		return;
-	take_own(&search);
-	if (search.own.size > search.wanted.size && is_same_network(files))
-		find_peers(&search);
+	take_own(ret, false, &search.wanted);
+	take_peers(ret, &search.wanted);
 	sort(&search.wanted);
 	if (search.wanted.size)
 		look_at_all(&search);
-	if (search.peers.size && inq_buffer_ok(&search.peers))
-		inq_gathered_add(ret, "peers", search.peers.data, search.peers.size, false);
 	if ((search.ends.size || search.cut) && inq_buffer_ok(&search.ends))
 		inq_gathered_add(ret, "ends", search.ends.size ? (const void *)search.ends.data : "", search.ends.size,
 				 search.cut);
-	inq_buffer_done(&search.own);
 	inq_buffer_done(&search.wanted);
-	inq_buffer_done(&search.peers);
 	inq_buffer_done(&search.ends);
 }

@@ -198,7 +198,7 @@ static void make_copy(struct inq_live *live)
 static enum inq_status gather(struct inq_live *live, const struct inq_live_options *options, struct inq_error *err)
 {
 	struct inq_dying_source *source = &live->gathered.source;
-	struct inq_ends_options ends = {.deadline_ms = ENDS_MS};
+	struct inq_ends_options ends = {.deadline_ms = ENDS_MS, .skip = {live->pid}};
 	enum inq_status status;
 
 	inq_gather_but_threads(live->process, live->files, &live->gathered);
@@ -210,15 +210,16 @@ static enum inq_status gather(struct inq_live *live, const struct inq_live_optio
 	source->event = options->event;
 	source->living = true;
 	inq_gather_wanted(live->process, live->files, options->wants | INQ_PROC_FLAGS, &live->gathered);
+	inq_gather_peers(live->process, live->files, &live->gathered);
 	if (options->record)
 		live->memory = inq_gather_open(live->files, "mem", O_RDWR);
 	status = take_threads(live, err);
 	if (status == INQ_OK && options->copy)
 		make_copy(live);
-	ends.skip = live->copy.pid > 0 ? (uint32_t)live->copy.pid : 0;
+	ends.skip[1] = live->copy.pid > 0 ? (uint32_t)live->copy.pid : 0;
 	/* By now it runs again, where it may. */
 	if (status == INQ_OK)
-		inq_gather_ends(live->process, live->files, &ends, &live->gathered);
+		inq_gather_ends(&ends, &live->gathered);
 	return status;
 }
 

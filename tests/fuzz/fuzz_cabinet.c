@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A CAB from a stranger: unpacked into memory, whatever it says. */
+#include "config.h"
+
 #include "debugger/cabinet.h"
 #include "support/frames.h"
 

@@ -231,6 +231,40 @@ def extended(context):
             expect("ymm5 =" + AVX in told, "%s: %s", letters, re.findall(r"ymm5 =\w+", told) or told[-300:])
 
 
+ENDS = """
+import ctypes, os, socket, time
+a, b = socket.socketpair()
+r, w = os.pipe()
+child = os.fork()
+if not child:
+    a.close(); os.close(r); time.sleep(30); os._exit(0)
+b.close(); os.close(w)
+print(child, flush=True)
+ctypes.string_at(0)
+"""
+
+
+@trial("debug.letters.other-ends")
+def other_ends(context):
+    """Who has the other end of a dying process's pipe and socket, in a dump by the collector: by name and descriptor."""
+    with StubLab(context) as here:
+        for letters in ("mh", "mah", "mh,no-snapshot"):
+            end = here.crash(["/usr/bin/python3", "-c", ENDS], letters=letters)
+            child = int(end.output)
+            try:
+                died(end, SEGV, letters)
+                expect(end.dump, "%s: no dump: %s", letters, end.said)
+                told = signalled(here, end.dump, "!handle -a f")
+                for words in (r"peer: process %d \(python3\), descriptor \d+$" % child,
+                              r"shared with: process %d \(python3\), descriptor \d+ \(write end\)$" % child):
+                    expect(re.search(words, told, re.M), "%s: '%s' is not in: %s", letters, words,
+                           re.findall(r".*(?:peer|shared).*", told))
+                expect("process 1 " not in told, "%s: processes of others are named: %s", letters, told[-300:])
+            finally:
+                os.kill(child, signal.SIGKILL)
+            os.unlink(end.dump)
+
+
 @trial("debug.letters.untouched-memory")
 def untouched(context):
     """A gibibyte of which one page was touched costs one page, on the collector's road as well: pagemap tells."""
