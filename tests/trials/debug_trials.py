@@ -237,7 +237,7 @@ a, b = socket.socketpair()
 r, w = os.pipe()
 child = os.fork()
 if not child:
-    a.close(); os.close(r); time.sleep(30); os._exit(0)
+    a.close(); os.close(r); os.close(1); os.close(2); time.sleep(30); os._exit(0)
 b.close(); os.close(w)
 print(child, flush=True)
 ctypes.string_at(0)
