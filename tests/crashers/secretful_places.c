@@ -109,7 +109,8 @@ static void name_mappings(void)
 	int fd;
 
 	fill_text("mapping name", name, 20);
-	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, page, PAGE, name);
+	if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, page, PAGE, name))
+		dprintf(list, "# this kernel names no mappings (CONFIG_ANON_VMA_NAME)\n");
 	fill_text("memfd name", name, 20);
 	fd = memfd_create(name, 0);
 	if (fd < 0 || ftruncate(fd, PAGE) || mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0) == MAP_FAILED)

@@ -2,6 +2,8 @@
 /* Secrets in registers, by hand: no compiler keeps a value where it is told to. */
 #include "secretful.h"
 
+#include <stdio.h>
+
 /* What is loaded. Assembler knows them by name. */
 uint64_t general[15] __attribute__((visibility("hidden")));
 _Alignas(64) uint8_t vectors[32][64] __attribute__((visibility("hidden")));
@@ -104,6 +106,7 @@ static void fill_general(void)
 void fill_registers(void)
 {
 	wide_registers = __builtin_cpu_supports("avx512bw") ? 64 : __builtin_cpu_supports("avx2") ? 32 : 16;
+	dprintf(list, "# vector registers of %u bytes\n", wide_registers);
 	fill_general();
 	for (unsigned i = 0; i < (wide_registers == 64 ? 32 : 16); i++)
 		fill("vector register", vectors[i], wide_registers);

@@ -25,12 +25,14 @@ SHARE = max(1, -(-RUNS // (len(privacy_lab.ROADS) * 20)))
 
 
 def frames(context, dump, guessed):
-    """[(module, symbol, offset)] of each thread; names of modules without folders. Without `guessed` only those before
-    the first that was found by looking for calls: what lies around by chance is another in another process."""
+    """[(module, symbol, offset)] of each thread; names of modules without folders. Without `guessed` of another process:
+    only those before the first that was found by looking for calls, since what lies around there is chance, as is the
+    order of the threads."""
     told = inquest.answers(context.tree, dump, ["~*k 0n400", "q"], ["-i", context.crashers + ":" + LIBRARIES])
     sure = (lambda frame: True) if guessed else (lambda frame: frame["trust"] != "scan")
-    return [[(os.path.basename(f["module"] or ""), f["symbol"], f["offset"])
-             for f in itertools.takewhile(sure, t["frames"])] for t in told["~*k 0n400"][0]["threads"]]
+    found = [[(os.path.basename(f["module"] or ""), f["symbol"], f["offset"])
+              for f in itertools.takewhile(sure, t["frames"])] for t in told["~*k 0n400"][0]["threads"]]
+    return found if guessed else sorted(found, key=str)
 
 
 def look_at(road, case, letters, taken, wrong, tally):
@@ -137,8 +139,8 @@ def r_wins_on_a_terminal(context):
 @trial("privacy.letters.r-wins-in-the-environment")
 def r_wins_in_environment(context):
     with contextlib.closing(privacy_lab.Stub(context)) as road, collecting() as wrong:
-        road.deadline = 1
-        for letters in CONTRADICT[:4] + ["marR,snapshot"]:
+        road.deadline = 0.5
+        for letters in CONTRADICT[:3] + ["marR,snapshot"]:
             never_unfiltered(road, letters, wrong)
 
 
@@ -146,6 +148,6 @@ def r_wins_in_environment(context):
 def r_wins_in_settings(context):
     """Settings that contradict themselves count as the strictest: there is a dump, and it is filtered."""
     with contextlib.closing(privacy_lab.Kernel(context)) as road, road, collecting() as wrong:
-        dumps = sum(never_unfiltered(road, letters, wrong) for letters in CONTRADICT[:6])
-        if dumps != 6:
-            wrong.append("%d dumps of 6" % dumps)
+        dumps = sum(never_unfiltered(road, letters, wrong) for letters in CONTRADICT[1::4])
+        if dumps != len(CONTRADICT[1::4]):
+            wrong.append("only %d dumps" % dumps)
