@@ -542,6 +542,8 @@ static bool start_worker(struct collect *collect)
 	}
 	close(channel[1]);
 	collect->channel = channel[0];
+	/* All that was read is the worker's now. */
+	inq_gathered_done(&collect->gathered);
 	if (!hear(collect, INQ_WORKER_ACQUIRED, until))
 		return false;
 	if (!inq_worker_give(collect->channel, collect->file))

@@ -202,12 +202,13 @@ NULL, SOCKET, PIDFD, EVENT = r"/dev/null", r"socket:.*", r"anon_inode:\[pidfd\]|
 INHERITED = r"pipe:.*"           # the user's own standard output and error
 TARGET = r"/proc/\d+(/.*)?"
 DUMP = r"%s/\d+/(#\d+|\.new-[0-9a-f]+)( \(deleted\))?|%s/\d+/[\w+-]+\.\d+\.\w+\.dmp"
+EVERYBODYS = (r"/proc/cpuinfo", r"/(etc|usr/lib)/os-release")  # what the worker is to read; anybody may
 MAY_HOLD = {
-    "collector": (NULL, SOCKET, PIDFD, EVENT, INHERITED, TARGET, DUMP, r"/run/inquest-test"),
+    "collector": (NULL, SOCKET, PIDFD, EVENT, INHERITED, TARGET, DUMP, r"/run/inquest-test", *EVERYBODYS),
     "keeper": (NULL, SOCKET, PIDFD, DUMP, r"%s", r"%s/\d+", r"%s/\d+/\.places"),
-    "worker": (NULL, SOCKET, PIDFD, EVENT, INHERITED, TARGET, DUMP, r"/proc/cpuinfo", r"/(etc|usr/lib)/os-release"),
+    "worker": (NULL, SOCKET, PIDFD, EVENT, INHERITED, TARGET, DUMP, *EVERYBODYS),
 }
-CONFINED = (NULL, SOCKET, INHERITED, DUMP, r"/proc/\d+/(mem|smaps|pagemap)", r"/proc/cpuinfo", r"/(etc|usr/lib)/os-release")
+CONFINED = (NULL, SOCKET, INHERITED, DUMP, r"/proc/\d+/(mem|smaps|pagemap)", *EVERYBODYS)
 
 
 def wrong_descriptors(here, role, point, pid):
