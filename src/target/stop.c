@@ -261,6 +261,51 @@ size_t inq_stop_xstate(uint32_t tid, void *to, size_t capacity)
 	return vector.iov_len;
 }
 
+/*
+ * Most calls that wait are restarted by the kernel after a stop. These give EINTR instead (signal(7)), to whoever
+ * stops them, unless they took something already. Connecting and closing are not among them: they cannot be done twice.
+ */
+static bool is_restartable(uint64_t call)
+{
+	static const uint16_t calls[] = {
+		SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait,
+		SYS_io_getevents, SYS_io_pgetevents, SYS_io_uring_enter, SYS_read, SYS_readv, SYS_recvfrom, SYS_recvmsg,
+		SYS_recvmmsg, SYS_accept, SYS_accept4, SYS_write, SYS_writev, SYS_sendto, SYS_sendmsg, SYS_sendmmsg,
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (calls[i] == call)
+			return true;
+	}
+	return false;
+}
+
+static bool is_cut_short(const struct user_regs_struct *registers)
+{
+	/* orig_rax is none where a thread did not come by a system call. */
+	return (int64_t)registers->rax == -EINTR && is_restartable(registers->orig_rax);
+}
+
+/*
+ * At once, so that it holds also if we die before we let the thread go. Not where a signal is on its way, which would
+ * have ended the call just so. One that comes later and has a handler still ends it with EINTR; without one the kernel
+ * restarts it (ERESTARTNOHAND in arch/x86/kernel/signal.c).
+ */
+static void let_wait_on(const struct inq_stopped_thread *thread)
+{
+	enum { RESTART_NO_HANDLER = 514 };
+	const struct inq_register *rax = inq_register_find(INQ_MACHINE_AMD64, "rax", NULL, NULL);
+	struct user_regs_struct registers;
+	uint64_t value;
+
+	if (thread->pending_signal || thread->group_stop || !inq_context_get(&thread->context, rax, &value) ||
+	    (int64_t)value != -EINTR || ptrace(PTRACE_GETREGS, thread->tid, NULL, &registers) ||
+	    !is_cut_short(&registers))
+		return;
+	registers.rax = (uint64_t)-RESTART_NO_HANDLER;
+	ptrace(PTRACE_SETREGS, thread->tid, NULL, &registers);
+}
+
 /* A thread that has ended has neither registers nor stack: a main thread that called pthread_exit() stays in the
  * list as long as the others live. */
 static void forget_ended(struct inq_stopped *stopped)
@@ -281,7 +326,9 @@ static void take(struct inq_stopped *stopped, int task_fd)
 
 		if (thread->stopped)
 			thread->has_context = inq_stop_registers(thread->tid, &thread->context, &thread->tls);
-		if (!thread->has_context)
+		if (thread->has_context)
+			let_wait_on(thread);
+		else
 			take_approximate(task_fd, thread);
 	}
 }

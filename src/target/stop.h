@@ -3,7 +3,8 @@
  * Every thread of a process stopped at once, their registers taken, and all of them let go again as they were.
  *
  * PTRACE_SEIZE and PTRACE_INTERRUPT (Linux 3.4): no signal is sent, group-stops and pending signals stay what
- * they were. The list of threads is read again until a pass finds no new one: a stopped thread cannot make
+ * they were. A system call that a stop ends with EINTR, as epoll_wait(2) and semop(2) do, waits on when its thread is
+ * let go (with its whole timeout again): the program never sees that it was stopped. The list of threads is read again until a pass finds no new one: a stopped thread cannot make
  * another. A thread that is traced by somebody else, sits in an uninterruptible sleep, or exits meanwhile never
  * holds us up: it is kept in the list with what could be learnt, until the deadline at most.
  *
