@@ -186,16 +186,17 @@ def identity_first(context):
             done = subprocess.run([launcher(here), "time", here.tree.collector, str(rounds), str(threads), str(maps),
                                    *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60,
                                   stdin=subprocess.DEVNULL, cwd="/", **lab.as_user(here.user))
-            found = re.search(r"threads (\d+) median (\d+) p99 (\d+)", done.stdout)
+            found = re.search(r"threads (\d+) median (\d+) p99 (\d+) used (\d+)", done.stdout)
             expect(found, "%s: %s", what, done.stderr[-200:])
             expect(int(found.group(1)) == threads, "%s: only %s threads could be made", what, found.group(1))
-            median, p99 = int(found.group(2)) / 1000, int(found.group(3)) / 1000
-            base = base or (median, p99)
-            # On a busy machine the same work of an empty process is the measure.
-            if median > max(LIMIT_MS, base[0] + LIMIT_MS) or p99 > max(LIMIT_MS, base[1] + LIMIT_MS):
-                wrong.append("%s: median %.1f ms, p99 %.1f ms (an empty process: %.1f, %.1f)"
-                             % (what, median, p99, *base))
-            context.kept["R71 " + what] = (median, p99)
+            median, p99, used = (int(found.group(i)) / 1000 for i in (2, 3, 4))
+            base = base or p99
+            # What it uses itself is the same on a busy machine; the clock counts where nobody else makes it late.
+            if used > LIMIT_MS or (base < LIMIT_MS / 2 and p99 > LIMIT_MS):
+                wrong.append("%s: median %.1f ms, p99 %.1f ms, %.1f ms of the processor (an empty process: p99 %.1f ms)"
+                             % (what, median, p99, used, base))
+            if os.environ.get("TRIALS_FIGURES"):
+                print("%-24s median %.2f ms, p99 %.2f ms, processor p99 %.2f ms" % (what, median, p99, used))
 
 
 @trial("stub.hold.R21-nobody-gets-in-meanwhile")
