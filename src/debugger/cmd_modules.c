@@ -189,10 +189,11 @@ static void show_unloaded(struct debugger *debugger, const struct choice *choice
 			continue;
 		if (!shown++)
 			out_print(out, "\nUnloaded modules:\n");
+		out_print(out, "%s %s   %s\n", ADDRESS(debugger, modules[i].base),
+			  ADDRESS(debugger, modules[i].base + modules[i].size), name);
 		id_text(&modules[i], id);
-		out_print(out, "%s %s   %s%s%s\n", ADDRESS(debugger, modules[i].base),
-			  ADDRESS(debugger, modules[i].base + modules[i].size), name,
-			  choice->verbose && *id ? "\n    Build ID:          " : "", choice->verbose ? id : "");
+		if (choice->verbose && *id)
+			out_print(out, "    Build ID:          %s\n", id);
 	}
 }
 

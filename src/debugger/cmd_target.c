@@ -97,6 +97,17 @@ static void show_process(struct debugger *debugger, const struct inq_process *pr
 			  (unsigned long long)process->held_us % 1000);
 }
 
+/* Its lines below each other. */
+static void show_comment(struct out *out, const char *text, size_t size)
+{
+	for (const char *at = text, *end = text + size; at < end;) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
+
+		out_print(out, "%-12s %.*s\n", at == text ? "Comment:" : "", (int)(stop - at), at);
+		at = newline ? newline + 1 : end;
+	}
+}
+
 enum inq_status command_vertarget(struct debugger *debugger, const struct invocation *call,
 				  struct inq_error *err)
 {
@@ -121,9 +132,8 @@ enum inq_status command_vertarget(struct debugger *debugger, const struct invoca
 		show_system(debugger, system);
 	if (process)
 		show_process(debugger, process);
-	if (inq_target_text(target, INQ_TEXT_COMMENT, &comment, &size, NULL) == INQ_OK && size && *comment)
-		out_print(&debugger->out, "Comment:     %.*s\n", size < 4096 ? (int)size : 4096,
-			  comment);
+	if (inq_target_text(target, INQ_TEXT_COMMENT, &comment, &size, NULL) == INQ_OK)
+		show_comment(&debugger->out, comment, strnlen(comment, size < 4096 ? size : 4096));
 	return INQ_OK;
 }
 
