@@ -45,9 +45,22 @@ static uint64_t now_ns(void)
 
 /* --- the process ------------------------------------------------------------------------------------------ */
 
+/* "PID (name) STATE ...", see proc(5). A main thread that has ended while others go on is a zombie, and most of what
+ * the process's directory shows is gone; the others still show it. */
+static bool has_died(const char *stat)
+{
+	enum { STATE = 3, THREADS = 20 };
+	const char *at = strrchr(stat, ')');
+	bool ended = at && at[1] == ' ' && (at[2] == 'Z' || at[2] == 'X');
+
+	for (int field = STATE - 1; at && field < THREADS; field++)
+		at = strchr(at + 1, ' ');
+	return ended && !(at && strtoul(at, NULL, 10) > 1);
+}
+
 static enum inq_status open_process(struct inq_live *live, struct inq_error *err)
 {
-	char path[32], link[8], state[256];
+	char path[32], link[8], state[512];
 	ssize_t size;
 
 	if (live->pid == (uint32_t)getpid())
@@ -61,8 +74,10 @@ static enum inq_status open_process(struct inq_live *live, struct inq_error *err
 		return INQ_OK;
 	size = inq_gather_small(live->process, "stat", state, sizeof(state) - 1);
 	state[size > 0 ? size : 0] = '\0';
-	if (strstr(state, ") Z ") || strstr(state, ") X "))
+	if (has_died(state))
 		return inq_fail(err, INQ_ABSENT, "process %u has died already", live->pid);
+	if (strstr(state, ") Z "))
+		return INQ_OK;
 	return inq_fail(err, INQ_UNSUPPORTED, "process %u is a thread of the kernel: it has no memory to look at",
 			live->pid);
 }
