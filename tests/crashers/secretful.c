@@ -168,6 +168,8 @@ static const struct {
 	{"abort", abort},
 	{"at-exit", crash_at_exit},
 	{"thread", crash_thread},
+	{"leaderless", crash_leaderless},
+	{"aligned", crash_aligned},
 #ifdef WITH_CXX
 	{"catch", crash_in_catch},
 	{"unwinding", crash_unwinding},

@@ -75,6 +75,8 @@ void crash_smashed(void);
 void crash_queued(void);
 void crash_at_exit(void);
 void crash_thread(void);
+void crash_leaderless(void);
+void crash_aligned(void);
 void crash_in_catch(void);
 void crash_unwinding(void);
 void crash_uncaught(void);

@@ -188,6 +188,21 @@ DEEP void crash_smashed(void)
 	KEEP(secrets);
 }
 
+/* So aligned that its caller's frame is found through a pointer that the frame keeps (a DWARF expression). */
+DEEP void crash_aligned(void)
+{
+	_Alignas(64) char aligned[128];
+	char *room = alloca(ROOM + random_below(64));
+
+	fill_some("aligned frame", aligned);
+	fill_some("alloca in an aligned frame", room);
+	KEEP(aligned);
+	KEEP(room);
+	locals(1, last);
+	KEEP(aligned);
+	KEEP(room);
+}
+
 /* --- signals ---------------------------------------------------------------------------------------------- */
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -339,6 +354,24 @@ static void *crash_there(void *nothing)
 	KEEP(some);
 	locals(2, last);
 	return nothing;
+}
+
+static void *crash_later(void *nothing)
+{
+	usleep(100000);
+	return crash_there(nothing);
+}
+
+/* The thread that gave the process its id is gone, and with it most of /proc/PID. */
+DEEP void crash_leaderless(void)
+{
+	char some[ROOM];
+	pthread_t thread;
+
+	fill_some("stack of a thread that is gone", some);
+	KEEP(some);
+	pthread_create(&thread, NULL, crash_later, NULL);
+	pthread_exit(NULL);
 }
 
 DEEP void crash_thread(void)
