@@ -120,12 +120,37 @@ Test(stop, stops_all_threads_takes_their_registers_and_lets_them_go)
 	usleep(20000);
 	cr_expect_eq(memcmp(before, (void *)turns, sizeof(before)), 0, "a stopped thread went on");
 	inq_stop_resume(&stopped);
-	usleep(50000);
-	for (size_t i = 0; i < SPINNERS; i++)
+	for (size_t i = 0; i < SPINNERS; i++) {
+		/* On a busy machine a thread waits for its turn. */
+		for (int waited = 0; waited < 5000 && turns[i] == before[i]; waited++)
+			usleep(1000);
 		cr_expect_gt(turns[i], before[i], "thread %zu was not resumed", i);
+	}
 	inq_stop_done(&stopped);
 	close(task);
 	finish(pid);
+}
+
+Test(stop, sees_threads_off_that_are_killed_and_lets_none_of_them_run)
+{
+	pid_t pid = start(child_of_threads);
+	int task = task_of(pid);
+	struct inq_stopped stopped;
+	unsigned long before[SPINNERS];
+
+	wait_for_threads();
+	cr_assert_eq(inq_stop_threads((uint32_t)pid, task, 0, 2000, &stopped, NULL), INQ_OK);
+	memcpy(before, (void *)turns, sizeof(before));
+	cr_expect_not(inq_stop_bury(&stopped, 20), "nobody has killed it yet");
+	cr_expect_eq(state_of(pid, (uint32_t)pid), 't');
+	kill(pid, SIGKILL);
+	cr_expect(inq_stop_bury(&stopped, 5000));
+	cr_expect_eq(memcmp(before, (void *)turns, sizeof(before)), 0, "a thread ran before it died");
+	for (size_t i = 0; i < stopped.count; i++)
+		cr_expect_eq(state_of(pid, stopped.threads[i].tid), 0, "thread %zu is still there", i);
+	cr_expect(inq_stop_bury(&stopped, 0), "and once more");
+	inq_stop_done(&stopped);
+	close(task);
 }
 
 Test(stop, leaves_a_process_that_was_stopped_stopped)

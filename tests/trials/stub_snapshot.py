@@ -24,6 +24,7 @@ MIB = 512
 COUNTERS = 2
 TURNED = 0x5a5a5a5a
 CHUNK = 16 << 20
+PTHREAD_TID = 0x2d0    # of glibc's struct pthread
 
 
 def free_port():
@@ -58,6 +59,15 @@ def memory_is_right(dump, memory, mib):
         first, = struct.unpack("<Q", dump.read(pair, 8))
         last, = struct.unpack("<Q", dump.read(pair + (1 << 20), 8))
         expect(first > 1000 and first - last in (0, 1), "thread %d counted %d and %d: it ran on", i, first, last)
+
+
+def threads_are_named(dump):
+    """Where the C library keeps a thread's id, the kernel puts 0 when it ends: not in the dump."""
+    threads = dump.threads()
+    expect(len(threads) == 1 + COUNTERS, "%d threads", len(threads))
+    for thread in threads:
+        word, = struct.unpack("<I", dump.read(thread.teb + PTHREAD_TID, 4))
+        expect(word == thread.tid, "thread %d calls itself %d", thread.tid, word)
 
 
 def lldb_reads(path, address, wanted):
@@ -155,6 +165,7 @@ def server_is_back(context):
         dump = Dump(path)
         expect(dump.misc()["pid"] == int(pid), "a dump of process %d", dump.misc()["pid"])
         memory_is_right(dump, memory, MIB)
+        threads_are_named(dump)
         dump.close()
         lldb_reads(path, memory, TURNED)
         lldb_reads(path, memory + (MIB << 20) - 4096, ((MIB << 20) - 4096) ^ TURNED)
