@@ -56,7 +56,8 @@ static enum inq_status from_pieces(struct inq_session *session, uint64_t excepti
 		status = inq_jit_read_exception(target, exception, inq_context_pc(&ret->context), &ret->exception, err);
 	else if (status == INQ_OK)
 		/* Registers alone: a stop there, as a debugger's breakpoint would be. */
-		ret->exception = (struct inq_exception){.code = SIGTRAP, .address = inq_context_pc(&ret->context)};
+		ret->exception = (struct inq_exception){
+			.code = SIGTRAP, .flags = TRAP_BRKPT, .address = inq_context_pc(&ret->context)};
 	return status;
 }
 

@@ -193,6 +193,37 @@ def record_and_event(context):
                 expect("ymm5 =" + AVX in text, "%s: %s", what, re.findall(r"ymm5 =\w+", text))
 
 
+@trial("debug.by-hand.exceptions-of-options")
+def of_options(context):
+    """/j, /xp, /xc and /xr, alone and together, give a dump or a core the exception of a process that tells of none."""
+    rows = (("j.dmp", "/m /j %j", "SIGSEGV", "fault_here"), ("p.dmp", "/m /xp %j+18", "SIGSEGV", "fault_here"),
+            ("xcr.dmp", "/m /xc poi(%j+20) /xr poi(%j+18)", "SIGSEGV", "fault_here"),
+            ("xc.dmp", "/m /xc poi(%j+20)", "SIGTRAP (TRAP_BRKPT", "fault_here"),
+            ("xr.dmp", "/m /xr poi(%j+18)", "SIGSEGV", "poll"), ("j.core", "/f /j %j", "SIGSEGV", "fault_here"),
+            ("jr.dmp", "/mr /j %j", "SIGSEGV", "fault_here"))
+    refused = (("/m /j poi(%j+18)", "size is 11, a JIT_DEBUG_INFO has 40 bytes"),
+               ("/m /xc poi(%j+18)", "not a ucontext_t (its cs is 0x0, not 0x33)"),
+               ("/m /xc poi(%j+20) /xt 7fffffff", "there is no thread 0x7fffffff"),
+               ("/m /j %j /xc poi(%j+20)", "/j and /xc contradict each other"),
+               ("/m /xr 10", "siginfo: 0x10: not mapped"), ("/m /xp 10", "/xp: 0x10: not mapped"))
+    with StubLab(context) as here:
+        look = "'%s' -p %%p --no-snapshot -c '" % here.tree.debugger
+        commands = [".dump %s %s" % (options, os.path.join(here.folder, name)) for name, options, *_rest in rows]
+        commands += [".dump %s %s" % (options, os.path.join(here.folder, "no.dmp")) for options, _words in refused]
+        let_go = "'; exec '%s' -p %%p -j %%j -e %%e -c q >/dev/null" % here.tree.debugger
+        end = here.crash([here.program("aedebug"), "exec 2>&1; " + look + "; ".join(commands) + let_go],
+                         letters=None, preload=False, dumps=0, seconds=30)
+        expect(end.status == -SEGV, "status %d: %s", end.status, end.said)
+        for options, words in refused:
+            expect(words in end.output, "%s: '%s' is not in: %s", options, words, end.output[-1500:])
+        expect(not os.path.exists(os.path.join(here.folder, "no.dmp")), "a refused dump is there")
+        for name, options, event, frame in rows:
+            told = signalled(here, os.path.join(here.folder, name), ".lastevent; .ecxr; k 1")
+            expect("Signal " + event in told and re.search(r"^00 .*!_*%s\+" % frame, told, re.M), "%s: %s", options,
+                   told[-500:])
+        os.unlink(os.path.join(here.folder, "j.core"))
+
+
 @trial("debug.by-hand.refusals")
 def refusals(context):
     """Addresses that are no record, and descriptors that are no event: said, and nobody is left waiting."""
