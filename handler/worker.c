@@ -15,6 +15,7 @@
 #include "target/dying.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 
 enum {
 	ENDS_MS = 20, /* for other processes' ends of pipes and sockets: one process waits meanwhile */
+	REMARK = 512, /* bytes of what is said beside the dump */
 	MEMORY_BASE = 256 << 20, /* bytes of address space; the plan of a dump of 200,000 threads fits */
 };
 
@@ -198,7 +200,7 @@ static enum inq_status heed_wishes(const struct inq_worker_job *job, const struc
 
 	if (job->letters)
 		return INQ_OK;
-	inq_wishes(job->config->dump, environment->data, environment->size, letters);
+	inq_wishes(options->text, environment->data, environment->size, letters);
 	return inq_dump_options_parse(letters, options, err);
 }
 
@@ -214,8 +216,27 @@ void inq_worker_acquire(const struct inq_worker_job *job, const struct inq_dump_
 	inq_gather_peers(identity->proc, identity->files, ret);
 }
 
-_Noreturn void inq_worker_run(const struct inq_worker_job *job)
+/* What the program asks for must be what it gets. The settings speak for everybody: where they contradict themselves,
+ * as those that could not be read do when a filter is put over them, there is a filtered dump, which says so. */
+static enum inq_status choose_letters(struct inq_worker_job *job, struct inq_dump_options *options,
+				      char remark[REMARK], struct inq_error *err)
 {
+	char dropped[INQ_DUMP_TEXT] = "";
+	enum inq_status status = job->letters ? inq_dump_options_parse(job->letters, options, err)
+					      : inq_dump_options_settle(job->config->dump, options, dropped, err);
+
+	if (status == INQ_OK && dropped[0]) {
+		snprintf(remark, REMARK, "%s%sthe settings ask for '%s' beside a filter, which cannot filter that: left out",
+			 job->remark ? job->remark : "", job->remark ? "\n" : "", dropped);
+		job->remark = remark;
+	}
+	return status;
+}
+
+_Noreturn void inq_worker_run(const struct inq_worker_job *given)
+{
+	struct inq_worker_job own = *given, *job = &own;
+	char remark[REMARK];
 	/* The dump is its user's; this may be root. */
 	const struct inq_ends_options ends = {
 		.deadline_ms = ENDS_MS,
@@ -235,7 +256,7 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *job)
 	/* Before the first byte of the process is here. */
 	inq_secret_lock_all();
 	INQ_HOLD(worker);
-	status = inq_dump_options_parse(job->letters ? job->letters : job->config->dump, &options, &err);
+	status = choose_letters(job, &options, remark, &err);
 	if (job->gathered)
 		acquired = *job->gathered;
 	else

@@ -118,6 +118,59 @@ Test(options, refuses_contradictions_before_what_is_not_built)
 	}
 }
 
+Test(options, settles_contradictions_for_the_filter)
+{
+	const struct {
+		const char *text, *settled, *dropped;
+	} cases[] = {
+		{"m", "m", ""}, {"mF", "mF", ""}, {"mrR", "mrR", ""}, {"mfw", "mfw", ""}, {"mR", "mR", ""},
+		{"mfrR", "mrR", "f"}, {"mwrR", "mrR", "w"}, {"mdipcrR", "mrR", "cdip"}, {"mfR", "mfR", ""},
+		{"marR", "mFhrRtu", "a"}, {"mAhr", "mFhrtu", "A"}, {"maAr", "mFhrtu", "aA"}, {"mwFhrRty", "mFhrRty", "w"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct inq_dump_options options;
+		char dropped[INQ_DUMP_TEXT] = "?";
+		struct inq_error err;
+
+		cr_assert_eq(inq_dump_options_settle(cases[i].text, &options, dropped, &err), INQ_OK, "%s: %s",
+			     cases[i].text, err.text);
+		cr_expect_str_eq(options.text, cases[i].settled, "%s", cases[i].text);
+		cr_expect_str_eq(dropped, cases[i].dropped, "%s", cases[i].text);
+	}
+}
+
+/* Every pair of letters beside r: what comes out is what parsing what came out gives, and r is in it. */
+Test(options, settles_only_to_what_can_be_asked_for)
+{
+	size_t count;
+	const struct inq_dump_option *table = inq_dump_options_table(&count);
+
+	for (size_t i = 0; i < count * count; i++) {
+		struct inq_dump_options options = {0}, again;
+		char text[] = {'m', 'r', table[i / count].letter, table[i % count].letter, '\0'};
+		char dropped[INQ_DUMP_TEXT];
+
+		cr_assert_eq(inq_dump_options_settle(text, &options, dropped, NULL), INQ_OK, "%s", text);
+		cr_expect(options.letters & INQ_DUMP_r, "%s", text);
+		cr_assert_eq(inq_dump_options_parse(options.text, &again, NULL), INQ_OK, "%s: %s", text, options.text);
+		cr_expect_eq(again.letters, options.letters, "%s", text);
+	}
+}
+
+Test(options, refuses_to_settle_what_no_filter_decides)
+{
+	struct inq_dump_options options;
+	char dropped[INQ_DUMP_TEXT] = "?";
+	struct inq_error err;
+
+	memset(&options, 0x5a, sizeof(options));
+	cr_assert_eq(inq_dump_options_settle("maA", &options, dropped, &err), INQ_USAGE);
+	cr_assert_eq(inq_dump_options_settle("mz", &options, dropped, &err), INQ_USAGE);
+	cr_assert(is_untouched(&options));
+	cr_expect_str_eq(dropped, "?");
+}
+
 Test(options, the_letters_close_the_veil)
 {
 	struct inq_dump_options options = {0};

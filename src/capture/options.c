@@ -11,6 +11,7 @@ enum {
 	EVERYTHING = INQ_DUMP_f | INQ_DUMP_F | INQ_DUMP_h | INQ_DUMP_u | INQ_DUMP_t,
 	UNFILTERED = INQ_DUMP_a | INQ_DUMP_A | INQ_DUMP_f | INQ_DUMP_w | INQ_DUMP_d | INQ_DUMP_i |
 		     INQ_DUMP_k | INQ_DUMP_p | INQ_DUMP_c,
+	PRIVACY = INQ_DUMP_r | INQ_DUMP_R,
 };
 
 static const char twice[] = "one stops at memory that cannot be read, the other goes on";
@@ -103,23 +104,33 @@ static enum inq_status check(uint32_t letters, struct inq_error *err)
 	return INQ_OK;
 }
 
-static void write_text(struct inq_dump_options *options)
+static void spell(uint32_t letters, const char *before, char ret[INQ_DUMP_TEXT])
 {
 	size_t at = 0;
 
-	options->text[at++] = 'm';
+	while (*before)
+		ret[at++] = *before++;
 	for (size_t i = 0; i < COUNT; i++) {
-		if (options->letters & table[i].bit)
-			options->text[at++] = table[i].letter;
+		if (letters & table[i].bit)
+			ret[at++] = table[i].letter;
 	}
-	options->text[at] = '\0';
+	ret[at] = '\0';
 }
 
-enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret,
-				       struct inq_error *err)
+static uint32_t with_implied(uint32_t letters)
 {
-	struct inq_dump_options options = {0};
-	enum inq_status status;
+	uint32_t all = letters;
+
+	for (size_t i = 0; i < COUNT; i++) {
+		if (letters & table[i].bit)
+			all |= table[i].implies;
+	}
+	return all;
+}
+
+static enum inq_status read_letters(const char *text, uint32_t *ret, struct inq_error *err)
+{
+	uint32_t letters = 0;
 
 	text = text ? text : "";
 	if (text[0] == '/')
@@ -132,18 +143,51 @@ enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options
 
 		if (!row)
 			return refuse_letter(*text, err);
-		options.letters |= row->bit;
+		letters |= row->bit;
 	}
-	status = check(options.letters, err);
+	*ret = letters;
+	return INQ_OK;
+}
+
+/* The text is as asked for, before the letters that others stand for. */
+static enum inq_status take(uint32_t letters, struct inq_dump_options *ret, struct inq_error *err)
+{
+	struct inq_dump_options options = {.letters = with_implied(letters)};
+	enum inq_status status = check(letters, err);
+
 	if (status != INQ_OK)
 		return status;
-	write_text(&options); /* as asked for, before the letters that others stand for */
-	for (size_t i = 0; i < COUNT; i++) {
-		if (options.letters & table[i].bit)
-			options.letters |= table[i].implies;
-	}
+	spell(letters, "m", options.text);
 	*ret = options;
 	return INQ_OK;
+}
+
+enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret,
+				       struct inq_error *err)
+{
+	uint32_t letters = 0;
+	enum inq_status status = read_letters(text, &letters, err);
+
+	return status == INQ_OK ? take(letters, ret, err) : status;
+}
+
+enum inq_status inq_dump_options_settle(const char *text, struct inq_dump_options *ret,
+					char ret_dropped[INQ_DUMP_TEXT], struct inq_error *err)
+{
+	uint32_t letters = 0, conflicts = 0;
+	enum inq_status status = read_letters(text, &letters, err);
+
+	if (status != INQ_OK)
+		return status;
+	for (size_t i = 0; i < COUNT; i++) {
+		if (letters & table[i].bit & PRIVACY)
+			conflicts |= table[i].conflicts;
+	}
+	/* 'a' goes, and what it stands for beside memory stays. */
+	status = take(letters & conflicts ? with_implied(letters) & ~conflicts : letters, ret, err);
+	if (status == INQ_OK)
+		spell(letters & conflicts, "", ret_dropped);
+	return status;
 }
 
 uint32_t inq_dump_options_wants(const struct inq_dump_options *options)

@@ -80,6 +80,17 @@ const struct inq_dump_option *inq_dump_options_table(size_t *ret_count);
 enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options *ret,
 				       struct inq_error *err);
 
+/**
+ * The same where nobody can be asked again, as with the settings of a crash handler: of letters that contradict each
+ * other the privacy letters stay and the others go; what a letter stands for goes by itself.
+ *
+ * @ret_dropped  the letters that went, in the order of the table, "" none
+ *
+ * INQ_USAGE: no such letter, or a contradiction that no privacy letter decides. INQ_UNSUPPORTED as above.
+ */
+enum inq_status inq_dump_options_settle(const char *text, struct inq_dump_options *ret,
+					char ret_dropped[INQ_DUMP_TEXT], struct inq_error *err);
+
 /* What the letters need of /proc beyond the plain dump, for struct inq_dying_source's `wants`: enum
  * inq_proc_want. */
 uint32_t inq_dump_options_wants(const struct inq_dump_options *options);
