@@ -47,6 +47,7 @@ static enum inq_status walk_again(struct inq_veil *veil, size_t index, struct in
 	return INQ_OK;
 }
 
+/* The unwinder stays until the veil goes: giving its pages back takes as long as both walks, and somebody is held. */
 enum inq_status veil_walk_again(struct inq_veil *veil, struct inq_error *err)
 {
 	enum inq_status status = INQ_OK;
@@ -54,9 +55,6 @@ enum inq_status veil_walk_again(struct inq_veil *veil, struct inq_error *err)
 	inq_unwinder_look_at(veil->unwinder, &veil->shown);
 	for (size_t i = 0; status == INQ_OK && i < veil->walked_count; i++)
 		status = walk_again(veil, i, err);
-	/* Nobody walks a third time, and the pages that were read are secrets. */
-	inq_unwinder_free(veil->unwinder);
-	veil->unwinder = NULL;
 	return status;
 }
 
