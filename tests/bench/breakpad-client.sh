@@ -4,7 +4,7 @@
 # breakpad-client.sh FOLDER OUT.so: Breakpad's in-process handler as a library to preload, for the benchmark.
 #
 # FOLDER is where scripts/install-deps.sh --breakpad unpacked npm's `minidump`, whose package has the client's
-# sources. The library writes its dump into $BREAKPAD_DIR.
+# sources. The library writes its dump into $BREAKPAD_DIR, filtered by Breakpad's own filter if $BREAKPAD_SANITIZE is set.
 set -eu
 folder=${1:?FOLDER OUT.so}/node_modules/minidump/deps
 out=${2:?FOLDER OUT.so}
@@ -20,9 +20,11 @@ cat >"$work/preload.cc" <<'EOF'
 static google_breakpad::ExceptionHandler *handler;
 __attribute__((constructor)) static void install() {
   const char *where = getenv("BREAKPAD_DIR");
-  if (where)
-    handler = new google_breakpad::ExceptionHandler(google_breakpad::MinidumpDescriptor(where), nullptr, nullptr,
-                                                    nullptr, true, -1);
+  if (!where)
+    return;
+  google_breakpad::MinidumpDescriptor descriptor(where);
+  descriptor.set_sanitize_stacks(getenv("BREAKPAD_SANITIZE") != nullptr);
+  handler = new google_breakpad::ExceptionHandler(descriptor, nullptr, nullptr, nullptr, true, -1);
 }
 EOF
 objects=
