@@ -95,11 +95,12 @@ def lldb_program():
     return shutil.which("lldb-19") or shutil.which("lldb")
 
 
-def lldb(dump, limit=300):
+def lldb(dump, limit=300, folders=()):
+    """`folders`: where images lie that the dump names without one"""
     script = os.path.join(HERE, "judges/in_lldb.py")
     done = run([lldb_program(), "--no-lldbinit", "--batch", "-o",
                 "settings set symbols.load-on-demand true", "-o", "command script import '%s'" % script],
-               env={"TRIALS_DUMP": dump, "TRIALS_FRAMES": str(limit)})
+               env={"TRIALS_DUMP": dump, "TRIALS_FRAMES": str(limit), "TRIALS_FOLDERS": ":".join(folders)})
     told = json_line("lldb", done)
     testimony = Testimony("lldb")
     for thread in told["threads"]:

@@ -47,6 +47,8 @@ def module(target, m):
 def main():
     debugger = lldb.SBDebugger.Create()
     debugger.SetAsync(False)
+    for folder in filter(None, os.environ.get("TRIALS_FOLDERS", "").split(":")):
+        debugger.HandleCommand("settings append target.exec-search-paths '%s'" % folder)
     target = debugger.CreateTarget("")
     error = lldb.SBError()
     process = target.LoadCore(os.environ["TRIALS_DUMP"], error)
