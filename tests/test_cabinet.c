@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* CABs: what libgcab writes is read back, made-up ones are refused in words, names are safe wherever they are unpacked. */
+/* CABs: what libgcab writes is read back, made-up ones are refused in words, names are safe
+ * wherever they are unpacked. */
 #include "config.h"
 
 #include "debugger/broker.h"
@@ -29,7 +30,7 @@ static int file_of(const void *bytes, size_t size)
 	return fd;
 }
 
-/* --- a CAB written here, to be damaged -------------------------------------------------------------------------- */
+/* --- a CAB written here, to be damaged ----------------------------------------------------- */
 
 static void put(struct inq_buffer *to, uint32_t value, size_t size)
 {
@@ -41,21 +42,24 @@ static uint32_t sum_of(const uint8_t *bytes, size_t size, uint32_t sum)
 	uint32_t rest = 0;
 
 	for (; size >= 4; size -= 4, bytes += 4)
-		sum ^= bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+		sum ^= bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+		       (uint32_t)bytes[3] << 24;
 	for (; size; size--)
 		rest = rest << 8 | *bytes++;
 	return sum ^ rest;
 }
 
 /* One block of MSZIP whose window is `before`. */
-static void put_block(struct inq_buffer *to, const uint8_t *bytes, size_t size, const uint8_t *before, bool packed)
+static void put_block(struct inq_buffer *to, const uint8_t *bytes, size_t size,
+		      const uint8_t *before, bool packed)
 {
 	uint8_t out[BLOCK + 1000] = "CK", sizes[4];
 	size_t made = size;
 	z_stream stream = {0};
 
 	if (packed) {
-		cr_assert_eq(deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+		cr_assert_eq(deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY),
+			     Z_OK);
 		if (before)
 			deflateSetDictionary(&stream, before, BLOCK);
 		stream.next_in = (uint8_t *)(uintptr_t)bytes;
@@ -75,17 +79,19 @@ static void put_block(struct inq_buffer *to, const uint8_t *bytes, size_t size, 
 }
 
 /* A CAB of "read.me" (5 bytes) and a file of the name; method as in CFFOLDER. */
-static struct inq_buffer make_cab(const char *name, const uint8_t *bytes, size_t size, unsigned method)
+static struct inq_buffer make_cab(const char *name, const uint8_t *bytes, size_t size,
+				  unsigned method)
 {
 	struct inq_buffer cab = {0}, data = {0};
-	size_t names = sizeof("read.me") + strlen(name) + 1, blocks = (size + 5 + BLOCK - 1) / BLOCK;
+	size_t names = sizeof("read.me") + strlen(name) + 1,
+	       blocks = (size + 5 + BLOCK - 1) / BLOCK;
 	uint8_t *all = calloc(1, size + 5);
 
 	memcpy(all, "hello", 5);
 	memcpy(all + 5, bytes, size);
 	for (size_t at = 0; at < size + 5; at += BLOCK)
-		put_block(&data, all + at, size + 5 - at < BLOCK ? size + 5 - at : BLOCK, at ? all + at - BLOCK : NULL,
-			  method == 1);
+		put_block(&data, all + at, size + 5 - at < BLOCK ? size + 5 - at : BLOCK,
+			  at ? all + at - BLOCK : NULL, method == 1);
 	free(all);
 	inq_buffer_append(&cab, "MSCF", 4);
 	put(&cab, 0, 4);
@@ -126,8 +132,8 @@ static uint8_t *pattern(size_t size)
 	return bytes;
 }
 
-static enum inq_status unpack(const struct inq_buffer *cab, size_t size, int to, char name[CABINET_NAME],
-			      uint64_t *ret_size, struct inq_error *err)
+static enum inq_status unpack(const struct inq_buffer *cab, size_t size, int to,
+			      char name[CABINET_NAME], uint64_t *ret_size, struct inq_error *err)
 {
 	const struct inq_raw raw = {.fd = -1, .bytes = cab->data, .size = size};
 
@@ -176,7 +182,8 @@ Test(cabinet, refuses_every_shorter_file)
 		uint64_t got = 42;
 		int to = file_of("", 0);
 
-		cr_expect_eq(unpack(&cab, size, to, name, &got, &err), INQ_BAD_DATA, "%zu: %s", size, err.text);
+		cr_expect_eq(unpack(&cab, size, to, name, &got, &err), INQ_BAD_DATA, "%zu: %s",
+			     size, err.text);
 		cr_expect(got == 42 && strcmp(name, "before") == 0, "outputs moved at %zu", size);
 		close(to);
 	}
@@ -197,11 +204,16 @@ Test(cabinet, refuses_in_words)
 		{HEADER + 6, 2, 3, INQ_UNSUPPORTED, "packed with LZX; cabextract unpacks it"},
 		{HEADER + 6, 2, 2, INQ_UNSUPPORTED, "packed with Quantum"},
 		{HEADER + 6, 2, 9, INQ_UNSUPPORTED, "packed with an unknown method"},
-		{HEADER + FOLDER + ENTRY + 8 + 8, 2, 0xffff, INQ_UNSUPPORTED, "goes on in another CAB"},
-		{HEADER + FOLDER + ENTRY + 8 + 8, 2, 7, INQ_BAD_DATA, "the dump is in folder 7 of 1"},
-		{HEADER + FOLDER + ENTRY + 8 + ENTRY + 2, 1, 'x', INQ_ABSENT, "none of its 2 files is called like a dump"},
-		{HEADER + FOLDER + ENTRY + 8, 4, 0x7fffffff, INQ_BAD_DATA, "its blocks end before the dump does"},
-		{HEADER + FOLDER + 2 * ENTRY + 8 + 6, 1, 0x55, INQ_BAD_DATA, "does not have its checksum"},
+		{HEADER + FOLDER + ENTRY + 8 + 8, 2, 0xffff, INQ_UNSUPPORTED,
+		 "goes on in another CAB"},
+		{HEADER + FOLDER + ENTRY + 8 + 8, 2, 7, INQ_BAD_DATA,
+		 "the dump is in folder 7 of 1"},
+		{HEADER + FOLDER + ENTRY + 8 + ENTRY + 2, 1, 'x', INQ_ABSENT,
+		 "none of its 2 files is called like a dump"},
+		{HEADER + FOLDER + ENTRY + 8, 4, 0x7fffffff, INQ_BAD_DATA,
+		 "its blocks end before the dump does"},
+		{HEADER + FOLDER + 2 * ENTRY + 8 + 6, 1, 0x55, INQ_BAD_DATA,
+		 "does not have its checksum"},
 		{HEADER + FOLDER + 2 * ENTRY + 8 + 6 + 6, 2, 0x9000, INQ_BAD_DATA, "unpacked"},
 		{HEADER + FOLDER + 2 * ENTRY + 8 + 6 + 4, 2, 0, INQ_BAD_DATA, "a block of 0 bytes"},
 	};
@@ -215,8 +227,10 @@ Test(cabinet, refuses_in_words)
 		int to = file_of("", 0);
 
 		memcpy(cab.data + rows[i].at, &rows[i].value, rows[i].bytes);
-		cr_expect_eq(unpack(&cab, cab.size, to, name, &got, &err), rows[i].status, "%zu: %s", i, err.text);
-		cr_expect(strstr(err.text, rows[i].words), "%zu: '%s' is not in '%s'", i, rows[i].words, err.text);
+		cr_expect_eq(unpack(&cab, cab.size, to, name, &got, &err), rows[i].status,
+			     "%zu: %s", i, err.text);
+		cr_expect(strstr(err.text, rows[i].words), "%zu: '%s' is not in '%s'", i,
+			  rows[i].words, err.text);
 		close(to);
 		inq_buffer_done(&cab);
 	}
@@ -243,7 +257,7 @@ Test(cabinet, refuses_a_damaged_block_that_has_no_checksum)
 	free(bytes);
 }
 
-/* --- names ---------------------------------------------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------------------------- */
 
 Test(cabinet, names_are_bare_and_safe)
 {
@@ -279,7 +293,8 @@ Test(cabinet, names_are_bare_and_safe)
 
 Test(package, gives_every_file_a_name_of_its_own_and_takes_none_twice)
 {
-	static const char *const paths[] = {"/a/lib.so", "/b/lib.so", "/c/LIB.so", "/d/inquest.txt"};
+	static const char *const paths[] = {"/a/lib.so", "/b/lib.so", "/c/LIB.so",
+					    "/d/inquest.txt"};
 	/* "2~LIB.so" is taken where case is not apart. */
 	static const char *const names[] = {"lib.so", "2~lib.so", "3~LIB.so", "2~inquest.txt"};
 	struct package package = {0};
@@ -290,7 +305,8 @@ Test(package, gives_every_file_a_name_of_its_own_and_takes_none_twice)
 	for (size_t i = 0; i < 4; i++) {
 		int fd = i ? file_of("1", 1) : dup(first);
 
-		cr_assert_eq(package_add(&package, fd, paths[i], 0, name, &err), INQ_OK, "%s", err.text);
+		cr_assert_eq(package_add(&package, fd, paths[i], 0, name, &err), INQ_OK, "%s",
+			     err.text);
 		cr_expect_str_eq(name, names[i]);
 	}
 	cr_assert_eq(package_add(&package, first, "/other/name", 0, name, &err), INQ_OK);
@@ -306,7 +322,9 @@ Test(package, refuses_what_does_not_fit)
 	struct inq_error err;
 	int fds[2];
 
-	cr_expect_eq(package_add(&package, file_of("1", 1), "/a", CABINET_MOST - PACKAGE_NOTES, name, &err), INQ_LIMIT);
+	cr_expect_eq(package_add(&package, file_of("1", 1), "/a", CABINET_MOST - PACKAGE_NOTES,
+				 name, &err),
+		     INQ_LIMIT);
 	cr_expect_str_eq(err.text, "1 bytes more than a CAB holds");
 	cr_expect_str_eq(name, "before");
 	cr_assert_eq(pipe(fds), 0);
@@ -316,7 +334,7 @@ Test(package, refuses_what_does_not_fit)
 	package_done(&package);
 }
 
-/* --- written by libgcab ---------------------------------------------------------------------------------------------- */
+/* --- written by libgcab -------------------------------------------------------------------- */
 
 static void skip_without_gcab(void)
 {
@@ -341,7 +359,8 @@ Test(cabinet, reads_what_libgcab_wrote)
 
 	skip_without_gcab();
 	cr_assert_eq(package_note(&package, "a line", &err), INQ_OK);
-	cr_assert_eq(package_add(&package, file_of("image", 5), "/lib/x.so", size, name, &err), INQ_OK);
+	cr_assert_eq(package_add(&package, file_of("image", 5), "/lib/x.so", size, name, &err),
+		     INQ_OK);
 	cr_assert_eq(package_write(&package, dump, "a.core", to, &err), INQ_OK, "%s", err.text);
 	cr_assert_eq(pread(to, head, 4, 0), 4);
 	cr_expect(cabinet_begins(head, 4));
@@ -367,7 +386,8 @@ Test(cabinet, refuses_to_write_more_than_a_cab_holds)
 	skip_without_gcab();
 	cr_assert_eq(ftruncate(dump, (off_t)CABINET_MOST + 1), 0);
 	cr_expect_eq(package_write(&package, dump, "a.dmp", to, &err), INQ_LIMIT);
-	cr_expect(strstr(err.text, "a CAB holds at most 2147450880; --compress has no such limit"), "%s", err.text);
+	cr_expect(strstr(err.text, "a CAB holds at most 2147450880; --compress has no such limit"),
+		  "%s", err.text);
 	cr_expect(fstat(to, &st) == 0 && st.st_size == 0, "and wrote nothing");
 	close(dump);
 	close(to);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Facts that Microsoft's lists have no field for, on their way through a dump; and where threads began. */
+/* Facts that Microsoft's lists have no field for, on their way through a dump; and where threads
+ * began. */
 #include "config.h"
 
 #include "fake_target.h"
@@ -28,14 +29,14 @@
 #include <threads.h>
 #include <unistd.h>
 
-/* --- through a dump ------------------------------------------------------------------------------------------------ */
+/* --- through a dump ------------------------------------------------------------------------ */
 
 static struct fake_target fake;
 static struct inq_target_ops ops;
 static struct inq_module unloaded[3];
 
-static enum inq_status tell_unloaded(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
-				     struct inq_error *err)
+static enum inq_status tell_unloaded(struct inq_target *self, const struct inq_module **ret,
+				     size_t *ret_count, struct inq_error *err)
 {
 	(void)self;
 	(void)err;
@@ -44,7 +45,8 @@ static enum inq_status tell_unloaded(struct inq_target *self, const struct inq_m
 	return INQ_OK;
 }
 
-/* Three threads, the second on processors beyond 63; three modules at one place, the second without a build-id. */
+/* Three threads, the second on processors beyond 63; three modules at one place, the second without
+ * a build-id. */
 static void make_target(void)
 {
 	static const uint8_t ids[2][4] = {{0xde, 0xad, 0xbe, 0xef}, {1, 2, 3, 0xff}};
@@ -58,8 +60,11 @@ static void make_target(void)
 	fake.threads[1].processors_size = 9;
 	fake.threads[1].affinity = 2;
 	for (int i = 0; i < 3; i++)
-		unloaded[i] = (struct inq_module){.base = 0x5000000, .size = 0x3000, .path = "plugin.so",
-						  .debug_file = "", .unloaded = true};
+		unloaded[i] = (struct inq_module){.base = 0x5000000,
+						  .size = 0x3000,
+						  .path = "plugin.so",
+						  .debug_file = "",
+						  .unloaded = true};
 	for (int i = 0; i < 2; i++) {
 		unloaded[2 * i].debug_kind = INQ_DEBUG_BUILD_ID;
 		unloaded[2 * i].id_size = 4;
@@ -72,7 +77,8 @@ static void make_target(void)
 
 static struct inq_target *through_a_dump(struct inq_target *target, const char *letters)
 {
-	const struct inq_veil_policy everything = {.stack = INQ_VEIL_STACK_WHOLE, .names = INQ_VEIL_NAMES_FULL};
+	const struct inq_veil_policy everything = {.stack = INQ_VEIL_STACK_WHOLE,
+						   .names = INQ_VEIL_NAMES_FULL};
 	struct inq_dump_options options;
 	struct inq_target *read;
 	struct inq_veil *veil;
@@ -156,27 +162,32 @@ Test(details, of_affinity_are_the_kernels_own_words)
 		{"Cpus_allowed:\tffffffff,ffffffff\nCpus_allowed_list:\t0-63\n", UINT64_MAX, NULL},
 		{"Cpus_allowed:\t1,00000000,00000001\nCpus_allowed_list:\t0,64\n", 1, "0,64"},
 		{"Cpus_allowed:\t2,00000000,00000000\nCpus_allowed_list:\t65\n", 0, "65"},
-		{"Cpus_allowed:\tff,ffffffff,ffffffff,ffffffff\nCpus_allowed_list:\t0-103", UINT64_MAX, "0-103"},
+		{"Cpus_allowed:\tff,ffffffff,ffffffff,ffffffff\nCpus_allowed_list:\t0-103",
+		 UINT64_MAX, "0-103"},
 		{"Cpus_allowed_list:\t\n", 0, NULL},
 		{"Cpus_allowed_list:\tx-y,z\n", 0, NULL},
 		{"", 0, NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct inq_proc_file file = {.name = "task/7/status", .data = rows[i].status, .size = strlen(rows[i].status)};
+		struct inq_proc_file file = {.name = "task/7/status",
+					     .data = rows[i].status,
+					     .size = strlen(rows[i].status)};
 		struct inq_thread thread = {.tid = 7};
 
 		inq_thread_facts(&(struct inq_proc_files){&file, 1}, 0, &thread, 1);
-		cr_expect_eq(thread.affinity, rows[i].affinity, "%zu: %llx", i, (unsigned long long)thread.affinity);
+		cr_expect_eq(thread.affinity, rows[i].affinity, "%zu: %llx", i,
+			     (unsigned long long)thread.affinity);
 		cr_expect_eq(!thread.processors, !rows[i].processors, "%zu", i);
 		if (thread.processors && rows[i].processors)
 			cr_expect(thread.processors_size == strlen(rows[i].processors) &&
-					  memcmp(thread.processors, rows[i].processors, thread.processors_size) == 0,
+					  memcmp(thread.processors, rows[i].processors,
+						 thread.processors_size) == 0,
 				  "%zu", i);
 	}
 }
 
-/* --- where threads began --------------------------------------------------------------------------------------------- */
+/* --- where threads began ------------------------------------------------------------------- */
 
 static volatile int *ready;
 
@@ -213,7 +224,9 @@ static _Noreturn void be_watched(void)
 	pthread_create(&first, NULL, first_worker, NULL);
 	thrd_create(&second, second_worker, NULL);
 	/* A thread that the C library knows nothing of: it has its maker's thread pointer. */
-	clone(by_hand, stack + 65536, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, NULL);
+	clone(by_hand, stack + 65536,
+	      CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM,
+	      NULL);
 	for (;;)
 		pause();
 }
@@ -247,7 +260,8 @@ Test(details, tell_where_threads_began, .timeout = 60)
 	for (int i = 0; *ready < 3 && i < 5000; i++)
 		usleep(1000);
 	cr_assert_eq(inq_live_open((uint32_t)pid, &options, &live, &err), INQ_OK, "%s", err.text);
-	cr_assert_eq(inq_target_open_live(inq_live_source(live), &target, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_target_open_live(inq_live_source(live), &target, &err), INQ_OK, "%s",
+		     err.text);
 	dump = through_a_dump(target, "mt");
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(inq_target_threads(i ? dump : target, &threads, &count, NULL), INQ_OK);
@@ -255,9 +269,11 @@ Test(details, tell_where_threads_began, .timeout = 60)
 		/* A fork has its parent's addresses. */
 		cr_expect_eq(threads_from(threads, count, (uint64_t)(uintptr_t)first_worker), 1);
 		cr_expect_eq(threads_from(threads, count, (uint64_t)(uintptr_t)second_worker), 1);
-		cr_expect_eq(threads_from(threads, count, 0), 1, "nobody knows where the one made by hand began");
+		cr_expect_eq(threads_from(threads, count, 0), 1,
+			     "nobody knows where the one made by hand began");
 		for (size_t n = 0; n < count; n++)
-			cr_expect(threads[n].tid != (uint32_t)pid || threads[n].start_address != 0, "the program's entry");
+			cr_expect(threads[n].tid != (uint32_t)pid || threads[n].start_address != 0,
+				  "the program's entry");
 	}
 	inq_target_free(dump);
 	inq_target_free(target);
@@ -266,7 +282,7 @@ Test(details, tell_where_threads_began, .timeout = 60)
 	waitpid(pid, NULL, 0);
 }
 
-/* --- extended registers of processors that are not here -------------------------------------------------------------- */
+/* --- extended registers of processors that are not here ------------------------------------ */
 
 enum { AMX_AREA = 11008, TILES = 2816, TILE_BYTES = 8192, AVX_AREA = 832, PKRU_AMD = 2440 };
 
@@ -294,11 +310,13 @@ static void expect_there_and_back(size_t size, uint64_t enabled, uint64_t presen
 	cr_assert(inq_xstate_read(area, size, &xstate), "%zu", size);
 	inq_xstate_to_windows(&xstate, &windows);
 	memcpy(context.raw + 0x100, area, 512);
-	cr_assert(inq_xstate_from_windows(&context, windows.data, windows.size, enabled, &back), "%zu", size);
+	cr_assert(inq_xstate_from_windows(&context, windows.data, windows.size, enabled, &back),
+		  "%zu", size);
 	cr_assert_eq(back.size, size);
 	cr_assert(inq_xstate_read(back.data, back.size, &again));
 	cr_expect_eq(again.present, present & enabled);
-	cr_expect_eq(memcmp(back.data + 576, area + 576, size - 576), 0, "components of %zu bytes", size);
+	cr_expect_eq(memcmp(back.data + 576, area + 576, size - 576), 0, "components of %zu bytes",
+		     size);
 	cr_expect_eq(memcmp(xstate.features, again.features, sizeof(xstate.features)), 0);
 	inq_buffer_done(&windows);
 	inq_buffer_done(&back);
@@ -328,19 +346,25 @@ Test(xstate, goes_there_and_back_in_every_form)
 {
 	expect_there_and_back(576, 3, 3);
 	expect_there_and_back(AVX_AREA, 7, 7);
-	expect_there_and_back(2696, 0x2e7, 0xe7); /* Intel's AVX-512 and PKRU */
+	expect_there_and_back(2696, 0x2e7, 0xe7);      /* Intel's AVX-512 and PKRU */
 	expect_there_and_back(PKRU_AMD, 0x2e7, 0x207); /* AMD's */
 }
 
-/* AMD's form becomes Intel's: of a size that debuggers know, with every component where they look for it. */
+/* AMD's form becomes Intel's: of a size that debuggers know, with every component where they look
+ * for it. */
 Test(xstate, of_a_core_is_laid_out_as_intels)
 {
 	static const struct {
 		size_t size, expected;
 		uint64_t enabled;
 	} rows[] = {
-		{576, 576, 3},	    {832, 832, 7},	    {2432, 2688, 0xe7},	  {2440, 2696, 0x2e7},
-		{2688, 2688, 0xe7}, {2696, 2696, 0x2e7}, {AMX_AREA, AMX_AREA, WITH_AMX},
+		{576, 576, 3},
+		{832, 832, 7},
+		{2432, 2688, 0xe7},
+		{2440, 2696, 0x2e7},
+		{2688, 2688, 0xe7},
+		{2696, 2696, 0x2e7},
+		{AMX_AREA, AMX_AREA, WITH_AMX},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -355,8 +379,10 @@ Test(xstate, of_a_core_is_laid_out_as_intels)
 		cr_expect_eq(after.present, before.present);
 		cr_expect_eq(after.enabled, before.enabled);
 		for (size_t n = 2; n < INQ_XSTATE_FEATURES; n++) {
-			cr_expect_eq(after.features[n].size, before.features[n].size, "%zu: component %zu", rows[i].size, n);
-			cr_expect_eq(memcmp(after.bytes + after.features[n].offset, before.bytes + before.features[n].offset,
+			cr_expect_eq(after.features[n].size, before.features[n].size,
+				     "%zu: component %zu", rows[i].size, n);
+			cr_expect_eq(memcmp(after.bytes + after.features[n].offset,
+					    before.bytes + before.features[n].offset,
 					    after.features[n].size),
 				     0, "%zu: component %zu", rows[i].size, n);
 		}
@@ -371,7 +397,8 @@ Test(xstate, refuses_areas_that_are_none)
 	struct inq_xstate xstate = {.size = 42};
 
 	cr_expect_not(inq_xstate_read(area, 575, &xstate), "shorter than header and legacy part");
-	cr_expect_not(inq_xstate_read(area, INQ_XSTATE_MAX + 1, &xstate), "longer than any processor's");
+	cr_expect_not(inq_xstate_read(area, INQ_XSTATE_MAX + 1, &xstate),
+		      "longer than any processor's");
 	area[464] = 1;
 	cr_expect_not(inq_xstate_read(area, AMX_AREA, &xstate), "SSE is always enabled");
 	area[464] = 3;
@@ -391,7 +418,8 @@ Test(xstate, names_no_component_that_is_not_all_there)
 
 		cr_assert(inq_xstate_read(area, size, &xstate));
 		for (size_t i = 2; i < INQ_XSTATE_FEATURES; i++)
-			cr_assert_leq(xstate.features[i].offset + xstate.features[i].size, size, "%zu of %zu", i, size);
+			cr_assert_leq(xstate.features[i].offset + xstate.features[i].size, size,
+				      "%zu of %zu", i, size);
 	}
 	free(area);
 }

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- made-up bytes ------------------------------------------------------------------------------------------------- */
+/* --- made-up bytes ------------------------------------------------------------------------- */
 
 static struct inq_handle_list make(struct inq_proc_file *files, size_t count)
 {
@@ -32,7 +32,8 @@ static struct inq_handle_list make(struct inq_proc_file *files, size_t count)
 	for (size_t i = 0; i < count; i++)
 		files[i].size = strlen(files[i].data);
 	inq_proc_files_sort(files, count);
-	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){files, count}, 0, &list, &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){files, count}, 0, &list, &err),
+		     INQ_OK, "%s", err.text);
 	return list;
 }
 
@@ -73,7 +74,9 @@ Test(handles, leaves_out_the_event_that_is_ours)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct inq_handle_list list;
 
-		cr_assert_eq(inq_handles_make(&(struct inq_proc_files){files, 3}, rows[i].event, &list, NULL), INQ_OK);
+		cr_assert_eq(inq_handles_make(&(struct inq_proc_files){files, 3}, rows[i].event,
+					      &list, NULL),
+			     INQ_OK);
 		cr_expect_eq(list.count, rows[i].count, "event %u", rows[i].event);
 		inq_handles_done(&list);
 	}
@@ -84,8 +87,10 @@ Test(handles, tells_who_else_has_a_pipe)
 	struct inq_proc_file files[] = {
 		{.name = "fd/3", .data = "pipe:[77]"},
 		{.name = "fdinfo/3", .data = "pos:\t0\nflags:\t00\n"},
-		{.name = "ends", .data = "pipe:[77] 12 5 w a b\npipe:[77] 13 6 r \npipe:[78] 1 1 r no\nsocket:[77] 1 1 rw no\n"
-					 "pipe:[77] 14 7 rw x"},
+		{.name = "ends",
+		 .data = "pipe:[77] 12 5 w a b\npipe:[77] 13 6 r \npipe:[78] 1 1 r no\nsocket:[77] "
+			 "1 1 rw no\n"
+			 "pipe:[77] 14 7 rw x"},
 	};
 	struct inq_handle_list list = make(files, 3);
 	const struct inq_handle *pipe = find(&list, 3);
@@ -106,9 +111,10 @@ Test(handles, tells_a_sockets_peer_and_where_that_is_bound)
 		{.name = "fd/6", .data = "socket:[30]"},
 		{.name = "peers", .data = "10 11\n11 10\n20 21\n"},
 		{.name = "ends", .data = "socket:[21] 99 8 rw server\n"},
-		{.name = "net/unix", .data = "Num       RefCount Protocol Flags    Type St Inode Path\n"
-					     "0000: 00000003 00000000 00000000 0001 03 20\n"
-					     "0000: 00000003 00000000 00000000 0001 03 21 /run/a server\n"},
+		{.name = "net/unix",
+		 .data = "Num       RefCount Protocol Flags    Type St Inode Path\n"
+			 "0000: 00000003 00000000 00000000 0001 03 20\n"
+			 "0000: 00000003 00000000 00000000 0001 03 21 /run/a server\n"},
 	};
 	struct inq_handle_list list = make(files, 7);
 
@@ -124,8 +130,18 @@ Test(handles, tells_a_sockets_peer_and_where_that_is_bound)
 Test(handles, takes_no_nonsense_for_an_end)
 {
 	static const char *const texts[] = {
-		"", "\n", "pipe:[", "pipe:[77", "pipe:[77]", "pipe:[77] ", "pipe:[77] x y z", "pipe:[99999999999999999999999] 1 1 r x",
-		"pipe:[77]1 1 r x\n", "socket:[]", " \n \n", "pipe:[0] 1 1 r x\n",
+		"",
+		"\n",
+		"pipe:[",
+		"pipe:[77",
+		"pipe:[77]",
+		"pipe:[77] ",
+		"pipe:[77] x y z",
+		"pipe:[99999999999999999999999] 1 1 r x",
+		"pipe:[77]1 1 r x\n",
+		"socket:[]",
+		" \n \n",
+		"pipe:[0] 1 1 r x\n",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -138,17 +154,19 @@ Test(handles, takes_no_nonsense_for_an_end)
 		struct inq_handle_list list = make(files, 4);
 
 		cr_expect_eq(list.count, 2, "%zu", i);
-		cr_expect_null(strstr(list.items[1].details, "peer:"), "%zu: %s", i, list.items[1].details);
+		cr_expect_null(strstr(list.items[1].details, "peer:"), "%zu: %s", i,
+			       list.items[1].details);
 		inq_handles_done(&list);
 	}
 }
 
-/* --- a real process ------------------------------------------------------------------------------------------------- */
+/* --- a real process ------------------------------------------------------------------------ */
 
 struct two {
 	pid_t first, second;
 	volatile int ready;
-	int pair[2], pipe[2], to_second, listener, client, server, udp, pidfd, ring, signals, second_end;
+	int pair[2], pipe[2], to_second, listener, client, server, udp, pidfd, ring, signals,
+		second_end;
 	char path[64];
 };
 
@@ -172,8 +190,10 @@ static _Noreturn void be_second(struct two *two)
 
 static void make_inet(struct two *two)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 address6 = {.sin6_family = AF_INET6,
+					.sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	socklen_t size = sizeof(address);
 
 	two->listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -219,7 +239,8 @@ static _Noreturn void be_first(struct two *two)
 
 static struct two *start_two(void)
 {
-	struct two *two = mmap(NULL, sizeof(*two), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct two *two =
+		mmap(NULL, sizeof(*two), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t first;
 
 	snprintf(two->path, sizeof(two->path), "/tmp/inquest-ends-%d", (int)getpid());
@@ -241,7 +262,8 @@ static void end_two(struct two *two)
 	unlink(two->path);
 }
 
-static struct inq_handle_list list_of(pid_t pid, const struct inq_ends_options *options, struct inq_gathered *gathered)
+static struct inq_handle_list list_of(pid_t pid, const struct inq_ends_options *options,
+				      struct inq_gathered *gathered)
 {
 	struct inq_handle_list list;
 	struct inq_error err;
@@ -256,7 +278,8 @@ static struct inq_handle_list list_of(pid_t pid, const struct inq_ends_options *
 	inq_gather_peers(proc, proc, gathered);
 	inq_gather_ends(options, gathered);
 	close(proc);
-	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){gathered->source.files, gathered->source.file_count},
+	cr_assert_eq(inq_handles_make(&(struct inq_proc_files){gathered->source.files,
+							       gathered->source.file_count},
 				      0, &list, &err),
 		     INQ_OK, "%s", err.text);
 	return list;
@@ -272,9 +295,11 @@ Test(handles, finds_the_ends_of_a_real_process, .timeout = 60)
 
 	snprintf(line, sizeof(line), "peer: descriptor %d", two->pair[1]);
 	has_line(find(&list, (uint64_t)two->pair[0]), line);
-	snprintf(line, sizeof(line), "peer: process %d (test_handles), descriptor %d", two->second, two->second_end);
+	snprintf(line, sizeof(line), "peer: process %d (test_handles), descriptor %d", two->second,
+		 two->second_end);
 	has_line(find(&list, (uint64_t)two->to_second), line);
-	snprintf(line, sizeof(line), "shared with: process %d (test_handles), descriptor %d (write end)", two->second,
+	snprintf(line, sizeof(line),
+		 "shared with: process %d (test_handles), descriptor %d (write end)", two->second,
 		 two->pipe[1]);
 	has_line(find(&list, (uint64_t)two->pipe[0]), line);
 	snprintf(line, sizeof(line), "Pid: %d", two->second);
@@ -306,16 +331,18 @@ Test(handles, looks_at_nobody_who_is_to_be_left_out, .timeout = 60)
 		char line[32];
 
 		snprintf(line, sizeof(line), "process %d ", two->second);
-		cr_expect_null(strstr(find(&list, (uint64_t)two->pipe[0])->details, line), "%zu", i);
+		cr_expect_null(strstr(find(&list, (uint64_t)two->pipe[0])->details, line), "%zu",
+			       i);
 		/* Its own ends cost nothing, and are there all the same. */
-		cr_expect(strstr(find(&list, (uint64_t)two->pipe[0])->details, "(write end)"), "%zu", i);
+		cr_expect(strstr(find(&list, (uint64_t)two->pipe[0])->details, "(write end)"),
+			  "%zu", i);
 		inq_handles_done(&list);
 		inq_gathered_done(&gathered);
 	}
 	end_two(two);
 }
 
-/* --- ss as the judge -------------------------------------------------------------------------------------------------- */
+/* --- ss as the judge ----------------------------------------------------------------------- */
 
 static char *run_ss(const char *options)
 {
@@ -381,8 +408,10 @@ Test(handles, agrees_with_ss, .timeout = 60)
 		const char *state;
 		bool has_remote;
 	} rows[] = {
-		{two->listener, "LISTEN", false}, {two->client, "ESTAB", true},
-		{two->server, "ESTAB", true},	  {two->udp, "UNCONN", false},
+		{two->listener, "LISTEN", false},
+		{two->client, "ESTAB", true},
+		{two->server, "ESTAB", true},
+		{two->udp, "UNCONN", false},
 	};
 	struct inq_gathered gathered;
 	struct inq_handle_list list = list_of(two->first, &options, &gathered);
@@ -397,10 +426,13 @@ Test(handles, agrees_with_ss, .timeout = 60)
 		if (rows[i].fd < 0)
 			continue;
 		handle = find(&list, (uint64_t)rows[i].fd);
-		cr_assert_not_null(line_of(inet, two->first, rows[i].fd, line), "ss has no descriptor %d", rows[i].fd);
+		cr_assert_not_null(line_of(inet, two->first, rows[i].fd, line),
+				   "ss has no descriptor %d", rows[i].fd);
 		cr_expect(strstr(line, rows[i].state), "%s", line);
 		/* "ESTABLISHED", "LISTEN", "UNCONNECTED" begin as ss's words do. */
-		cr_expect_eq(strncmp(detail(handle, "state: ", text), rows[i].state, strlen(rows[i].state)), 0, "%s", text);
+		cr_expect_eq(strncmp(detail(handle, "state: ", text), rows[i].state,
+				     strlen(rows[i].state)),
+			     0, "%s", text);
 		snprintf(words, sizeof(words), " %s ", detail(handle, "local: ", text));
 		cr_expect(strstr(line, words), "'%s' is not in '%s'", words, line);
 		if (rows[i].has_remote) {
@@ -414,7 +446,8 @@ Test(handles, agrees_with_ss, .timeout = 60)
 		handle = find(&list, (uint64_t)fd);
 		cr_assert_not_null(line_of(local, two->first, fd, line));
 		/* "... LOCAL INODE * PEER'S users:((" */
-		snprintf(words, sizeof(words), " * %s users:", detail(handle, "peer inode: ", text));
+		snprintf(words, sizeof(words),
+			 " * %s users:", detail(handle, "peer inode: ", text));
 		cr_expect(strstr(line, words), "'%s' is not in '%s'", words, line);
 		snprintf(words, sizeof(words), " %llu * ", (unsigned long long)handle->inode);
 		cr_expect(strstr(line, words), "'%s' is not in '%s'", words, line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the stub takes for letters at a program's start is what the parser takes at its crash: the stub links nothing
- * and has a list of its own.
+ * What the stub takes for letters at a program's start is what the parser takes at its crash: the
+ * stub links nothing and has a list of its own.
  */
 #include "config.h"
 
@@ -50,8 +50,9 @@ static void agree(const char *text)
 	struct inq_error err = {0};
 	bool parsed = inq_dump_options_parse(text, &options, &err) == INQ_OK;
 
-	cr_expect_eq(asked_of_stub(text), parsed ? 0 : EINVAL, "'%s': the stub %s what the parser %s%s%s", text,
-		     parsed ? "refuses" : "takes", parsed ? "takes" : "refuses", parsed ? "" : ": ", err.text);
+	cr_expect_eq(asked_of_stub(text), parsed ? 0 : EINVAL,
+		     "'%s': the stub %s what the parser %s%s%s", text, parsed ? "refuses" : "takes",
+		     parsed ? "takes" : "refuses", parsed ? "" : ": ", err.text);
 }
 
 Test(stub_letters, are_the_parsers_alone_and_in_pairs)
@@ -84,10 +85,21 @@ Test(stub_letters, are_followed_by_one_option_or_none)
 		const char *text;
 		int answer;
 	} rows[] = {
-		{"m,snapshot", 0},	{"ma,no-snapshot", 0},	   {"debug", 0},	 {"", 0},
-		{"m,", EINVAL},		{"m,bogus", EINVAL},	   {"m,snapshots", EINVAL}, {"m,snapshot,", EINVAL},
-		{"m,snapshot,no-snapshot", EINVAL}, {"m,snapshot,snapshot", EINVAL}, {"debug,snapshot", EINVAL}, {"debugm", EINVAL},
-		{",snapshot", EINVAL},	{"m snapshot", EINVAL},	   {"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm", EINVAL},
+		{"m,snapshot", 0},
+		{"ma,no-snapshot", 0},
+		{"debug", 0},
+		{"", 0},
+		{"m,", EINVAL},
+		{"m,bogus", EINVAL},
+		{"m,snapshots", EINVAL},
+		{"m,snapshot,", EINVAL},
+		{"m,snapshot,no-snapshot", EINVAL},
+		{"m,snapshot,snapshot", EINVAL},
+		{"debug,snapshot", EINVAL},
+		{"debugm", EINVAL},
+		{",snapshot", EINVAL},
+		{"m snapshot", EINVAL},
+		{"mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm", EINVAL},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

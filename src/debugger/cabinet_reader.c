@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The form is [MS-CAB] 2.2 and, for the blocks, [MS-MCI]: "CK" and a deflate stream whose window is the block before. */
+/* The form is [MS-CAB] 2.2 and, for the blocks, [MS-MCI]: "CK" and a deflate stream whose window is
+ * the block before. */
 #include "config.h"
 
 #include "debugger/cabinet.h"
@@ -22,19 +23,23 @@
 enum {
 	HEADER = 36,
 	FOLDER = 8,
-	ENTRY = 16,              /* CFFILE without its name */
-	DATA = 8,                /* CFDATA without its bytes */
-	BLOCK = 32768,           /* bytes unpacked, at most */
-	PACKED = BLOCK + 6144,   /* bytes packed, at most ([MS-CAB] 2.2) */
-	NAME = 256,              /* with its NUL */
-	HAS_PREVIOUS = 1, HAS_NEXT = 2, HAS_RESERVE = 4,
-	METHOD = 15, STORED = 0, MSZIP = 1,
-	CONTINUED = 0xfffd,      /* folder numbers from here on: the file is in another CAB, too */
+	ENTRY = 16,	       /* CFFILE without its name */
+	DATA = 8,	       /* CFDATA without its bytes */
+	BLOCK = 32768,	       /* bytes unpacked, at most */
+	PACKED = BLOCK + 6144, /* bytes packed, at most ([MS-CAB] 2.2) */
+	NAME = 256,	       /* with its NUL */
+	HAS_PREVIOUS = 1,
+	HAS_NEXT = 2,
+	HAS_RESERVE = 4,
+	METHOD = 15,
+	STORED = 0,
+	MSZIP = 1,
+	CONTINUED = 0xfffd, /* folder numbers from here on: the file is in another CAB, too */
 };
 
 struct cabinet {
 	const struct inq_raw *raw;
-	uint64_t size;           /* bytes that the header tells of, of those that are there */
+	uint64_t size; /* bytes that the header tells of, of those that are there */
 	uint32_t files_at, folders_at;
 	unsigned folders, files;
 	unsigned folder_reserve, data_reserve;
@@ -42,30 +47,32 @@ struct cabinet {
 
 struct member {
 	char name[NAME];
-	uint32_t size, offset;   /* in the unpacked folder */
+	uint32_t size, offset; /* in the unpacked folder */
 	unsigned folder;
 };
 
 /* A folder on its way through the blocks. */
 struct unpacking {
 	const struct cabinet *cabinet;
-	uint64_t at;             /* of the next CFDATA */
-	unsigned left;           /* blocks */
+	uint64_t at;   /* of the next CFDATA */
+	unsigned left; /* blocks */
 	unsigned method;
 	z_stream stream;
 	uint8_t packed[PACKED], plain[2][BLOCK];
-	unsigned now;            /* which of the two is the last block's */
-	size_t size;             /* bytes of the last block */
+	unsigned now; /* which of the two is the last block's */
+	size_t size;  /* bytes of the last block */
 };
 
-static enum inq_status load(const struct inq_raw *raw, uint64_t offset, void *to, size_t size, struct inq_error *err)
+static enum inq_status load(const struct inq_raw *raw, uint64_t offset, void *to, size_t size,
+			    struct inq_error *err)
 {
 	size_t done = 0;
 	enum inq_status status = inq_raw_read(raw, offset, to, size, &done, err);
 
 	if (status == INQ_OK && done < size)
-		status = inq_fail(err, INQ_BAD_DATA, "CAB: ends at 0x%llx, %zu bytes wanted at 0x%llx",
-				  (unsigned long long)(offset + done), size, (unsigned long long)offset);
+		status = inq_fail(
+			err, INQ_BAD_DATA, "CAB: ends at 0x%llx, %zu bytes wanted at 0x%llx",
+			(unsigned long long)(offset + done), size, (unsigned long long)offset);
 	return status;
 }
 
@@ -74,10 +81,11 @@ bool cabinet_begins(const void *head, size_t size)
 	return size >= 4 && memcmp(head, "MSCF", 4) == 0;
 }
 
-/* --- the tables --------------------------------------------------------------------------------------------- */
+/* --- the tables ---------------------------------------------------------------------------- */
 
 /* Two names behind the header for each neighbour that a set of CABs has. */
-static enum inq_status skip_neighbours(const struct inq_raw *raw, unsigned flags, uint64_t *at, struct inq_error *err)
+static enum inq_status skip_neighbours(const struct inq_raw *raw, unsigned flags, uint64_t *at,
+				       struct inq_error *err)
 {
 	int names = (flags & HAS_PREVIOUS ? 2 : 0) + (flags & HAS_NEXT ? 2 : 0);
 
@@ -89,13 +97,15 @@ static enum inq_status skip_neighbours(const struct inq_raw *raw, unsigned flags
 		if (status != INQ_OK)
 			return status;
 		if (!memchr(name, 0, done))
-			return inq_fail(err, INQ_BAD_DATA, "CAB: the name of a neighbour does not end");
+			return inq_fail(err, INQ_BAD_DATA,
+					"CAB: the name of a neighbour does not end");
 		*at += strlen(name) + 1;
 	}
 	return INQ_OK;
 }
 
-static enum inq_status read_header(const struct inq_raw *raw, struct cabinet *ret, struct inq_error *err)
+static enum inq_status read_header(const struct inq_raw *raw, struct cabinet *ret,
+				   struct inq_error *err)
 {
 	uint8_t bytes[HEADER], reserve[4] = {0};
 	uint64_t at = HEADER;
@@ -143,7 +153,8 @@ static bool is_called_like_a_dump(const char *name)
 	return false;
 }
 
-static enum inq_status find_dump(const struct cabinet *cabinet, struct member *ret, struct inq_error *err)
+static enum inq_status find_dump(const struct cabinet *cabinet, struct member *ret,
+				 struct inq_error *err)
 {
 	uint64_t at = cabinet->files_at;
 
@@ -154,11 +165,13 @@ static enum inq_status find_dump(const struct cabinet *cabinet, struct member *r
 		enum inq_status status = load(cabinet->raw, at, bytes, sizeof(bytes), err);
 
 		if (status == INQ_OK)
-			status = inq_raw_read(cabinet->raw, at + ENTRY, ret->name, sizeof(ret->name), &done, err);
+			status = inq_raw_read(cabinet->raw, at + ENTRY, ret->name,
+					      sizeof(ret->name), &done, err);
 		if (status != INQ_OK)
 			return status;
 		if (!memchr(ret->name, 0, done))
-			return inq_fail(err, INQ_BAD_DATA, "CAB: the name of file %u does not end", i);
+			return inq_fail(err, INQ_BAD_DATA, "CAB: the name of file %u does not end",
+					i);
 		ret->size = inq_cursor_u32(&cursor);
 		ret->offset = inq_cursor_u32(&cursor);
 		ret->folder = inq_cursor_u16(&cursor);
@@ -166,7 +179,8 @@ static enum inq_status find_dump(const struct cabinet *cabinet, struct member *r
 			return INQ_OK;
 		at += ENTRY + strlen(ret->name) + 1;
 	}
-	return inq_fail(err, INQ_ABSENT, "CAB: none of its %u files is called like a dump (.dmp, .core)",
+	return inq_fail(err, INQ_ABSENT,
+			"CAB: none of its %u files is called like a dump (.dmp, .core)",
 			cabinet->files);
 }
 
@@ -179,13 +193,15 @@ static enum inq_status begin_folder(const struct cabinet *cabinet, const struct 
 	enum inq_status status;
 
 	if (member->folder >= CONTINUED)
-		return inq_fail(err, INQ_UNSUPPORTED, "CAB: the dump goes on in another CAB; cabextract unpacks it");
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"CAB: the dump goes on in another CAB; cabextract unpacks it");
 	if (member->folder >= cabinet->folders)
-		return inq_fail(err, INQ_BAD_DATA, "CAB: the dump is in folder %u of %u", member->folder,
-				cabinet->folders);
+		return inq_fail(err, INQ_BAD_DATA, "CAB: the dump is in folder %u of %u",
+				member->folder, cabinet->folders);
 	status = load(cabinet->raw,
-		      cabinet->folders_at + (uint64_t)member->folder * (FOLDER + cabinet->folder_reserve), bytes,
-		      sizeof(bytes), err);
+		      cabinet->folders_at +
+			      (uint64_t)member->folder * (FOLDER + cabinet->folder_reserve),
+		      bytes, sizeof(bytes), err);
 	if (status != INQ_OK)
 		return status;
 	ret->cabinet = cabinet;
@@ -195,27 +211,32 @@ static enum inq_status begin_folder(const struct cabinet *cabinet, const struct 
 	ret->method = method & METHOD;
 	if (ret->method != STORED && ret->method != MSZIP)
 		return inq_fail(err, INQ_UNSUPPORTED, "CAB: packed with %s; cabextract unpacks it",
-				ret->method == 2 ? "Quantum" : ret->method == 3 ? "LZX" : "an unknown method");
+				ret->method == 2   ? "Quantum"
+				: ret->method == 3 ? "LZX"
+						   : "an unknown method");
 	if (ret->method == MSZIP && inflateInit2(&ret->stream, -MAX_WBITS) != Z_OK)
 		return inq_fail(err, INQ_NO_MEMORY, "CAB: no memory");
 	return INQ_OK;
 }
 
-/* --- one block ----------------------------------------------------------------------------------------------- */
+/* --- one block ----------------------------------------------------------------------------- */
 
-/* [MS-CAB] 3.1: words exclusive-ored; the one to three bytes that are left, the first one highest. */
+/* [MS-CAB] 3.1: words exclusive-ored; the one to three bytes that are left, the first one highest.
+ */
 static uint32_t checksum(const uint8_t *bytes, size_t size, uint32_t sum)
 {
 	uint32_t rest = 0;
 
 	for (; size >= 4; size -= 4, bytes += 4)
-		sum ^= bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+		sum ^= bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+		       (uint32_t)bytes[3] << 24;
 	for (; size; size--)
 		rest = rest << 8 | *bytes++;
 	return sum ^ rest;
 }
 
-static enum inq_status inflate_block(struct unpacking *unpacking, size_t packed, size_t plain, struct inq_error *err)
+static enum inq_status inflate_block(struct unpacking *unpacking, size_t packed, size_t plain,
+				     struct inq_error *err)
 {
 	z_stream *stream = &unpacking->stream;
 	const uint8_t *before = unpacking->plain[unpacking->now];
@@ -258,14 +279,19 @@ static enum inq_status next_block(struct unpacking *unpacking, struct inq_error 
 	packed = inq_cursor_u16(&cursor);
 	plain = inq_cursor_u16(&cursor);
 	/* No bytes unpacked: the block goes on in the next CAB of a set. */
-	if (!packed || packed > PACKED || !plain || plain > BLOCK || (unpacking->method == STORED && plain != packed))
-		return inq_fail(err, INQ_BAD_DATA, "CAB: a block of %zu bytes, %zu unpacked", packed, plain);
-	status = load(cabinet->raw, unpacking->at + DATA + cabinet->data_reserve, unpacking->packed, packed, err);
+	if (!packed || packed > PACKED || !plain || plain > BLOCK ||
+	    (unpacking->method == STORED && plain != packed))
+		return inq_fail(err, INQ_BAD_DATA, "CAB: a block of %zu bytes, %zu unpacked",
+				packed, plain);
+	status = load(cabinet->raw, unpacking->at + DATA + cabinet->data_reserve, unpacking->packed,
+		      packed, err);
 	if (status != INQ_OK)
 		return status;
 	/* The reserved bytes count, too; nobody has any in a CAB of dumps. */
-	if (sum && !cabinet->data_reserve && checksum(head + 4, 4, checksum(unpacking->packed, packed, 0)) != sum)
-		return inq_fail(err, INQ_BAD_DATA, "CAB: the block at 0x%llx does not have its checksum",
+	if (sum && !cabinet->data_reserve &&
+	    checksum(head + 4, 4, checksum(unpacking->packed, packed, 0)) != sum)
+		return inq_fail(err, INQ_BAD_DATA,
+				"CAB: the block at 0x%llx does not have its checksum",
 				(unsigned long long)unpacking->at);
 	unpacking->at += DATA + cabinet->data_reserve + packed;
 	if (unpacking->method == MSZIP) {
@@ -278,9 +304,10 @@ static enum inq_status next_block(struct unpacking *unpacking, struct inq_error 
 	return status;
 }
 
-/* --- the dump ------------------------------------------------------------------------------------------------- */
+/* --- the dump ------------------------------------------------------------------------------ */
 
-static enum inq_status put(int to, const uint8_t *bytes, size_t size, uint64_t offset, struct inq_error *err)
+static enum inq_status put(int to, const uint8_t *bytes, size_t size, uint64_t offset,
+			   struct inq_error *err)
 {
 	if (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0)
 		return INQ_OK;
@@ -306,9 +333,11 @@ static enum inq_status copy_member(struct unpacking *unpacking, const struct mem
 		status = next_block(unpacking, err);
 		if (status == INQ_OK && at + unpacking->size > start) {
 			size_t skip = at < start ? (size_t)(start - at) : 0;
-			size_t stop = at + unpacking->size < end ? unpacking->size : (size_t)(end - at);
+			size_t stop =
+				at + unpacking->size < end ? unpacking->size : (size_t)(end - at);
 
-			status = put(to, unpacking->plain[unpacking->now] + skip, stop - skip, at + skip - start, err);
+			status = put(to, unpacking->plain[unpacking->now] + skip, stop - skip,
+				     at + skip - start, err);
 		}
 		at += unpacking->size;
 	}
@@ -317,8 +346,8 @@ static enum inq_status copy_member(struct unpacking *unpacking, const struct mem
 	return status;
 }
 
-enum inq_status cabinet_unpack(const struct inq_raw *raw, int to, char ret_name[CABINET_NAME], uint64_t *ret_size,
-			       struct inq_error *err)
+enum inq_status cabinet_unpack(const struct inq_raw *raw, int to, char ret_name[CABINET_NAME],
+			       uint64_t *ret_size, struct inq_error *err)
 {
 	struct unpacking *unpacking = calloc(1, sizeof(*unpacking));
 	struct cabinet cabinet;

@@ -39,7 +39,8 @@ static void *load_module(void)
 	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
-enum inq_status cabinet_write(const struct cabinet_entry *entries, size_t count, int to, struct inq_error *err)
+enum inq_status cabinet_write(const struct cabinet_entry *entries, size_t count, int to,
+			      struct inq_error *err)
 {
 	void *module = load_module();
 	cabinet_write_function *write = NULL;
@@ -48,7 +49,8 @@ enum inq_status cabinet_write(const struct cabinet_entry *entries, size_t count,
 	if (module)
 		*(void **)&write = dlsym(module, CABINET_FUNCTION);
 	if (!write)
-		return inq_fail(err, INQ_UNSUPPORTED, "/b: the module that writes CABs is not usable: %s", dlerror());
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"/b: the module that writes CABs is not usable: %s", dlerror());
 	return write(entries, count, to, err);
 }
 
@@ -57,11 +59,13 @@ enum inq_status cabinet_write(const struct cabinet_entry *entries, size_t count,
 enum inq_status cabinet_writable(struct inq_error *err)
 {
 	return inq_fail(err, INQ_UNSUPPORTED,
-			"/b: built without libgcab, so that no CAB can be written (configure --with-cab; Debian: "
+			"/b: built without libgcab, so that no CAB can be written (configure "
+			"--with-cab; Debian: "
 			"libgcab-dev); --compress makes a dump smaller");
 }
 
-enum inq_status cabinet_write(const struct cabinet_entry *entries, size_t count, int to, struct inq_error *err)
+enum inq_status cabinet_write(const struct cabinet_entry *entries, size_t count, int to,
+			      struct inq_error *err)
 {
 	(void)entries;
 	(void)count;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* !token !vm !kernel: whom the process is, its memory in numbers, the kernel's side of its threads */
+/* !token !vm !kernel: whom the process is, its memory in numbers, the kernel's side of its threads
+ */
 #include "config.h"
 
 #include "debugger/commands.h"
@@ -15,12 +16,14 @@
 static void show_lines(struct out *out, const char *text, size_t size)
 {
 	for (const char *at = text, *end = text + size; at < end && !out_stop(out);) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
+		const char *newline = memchr(at, '\n', (size_t)(end - at)),
+			   *stop = newline ? newline : end;
 
 		while (at < stop) {
 			const char *tab = memchr(at, '\t', (size_t)(stop - at));
 
-			out_print(out, "%.*s%s", (int)((tab ? tab : stop) - at), at, tab ? " " : "");
+			out_print(out, "%.*s%s", (int)((tab ? tab : stop) - at), at,
+				  tab ? " " : "");
 			at = tab ? tab + 1 : stop;
 		}
 		out_print(out, "\n");
@@ -30,7 +33,8 @@ static void show_lines(struct out *out, const char *text, size_t size)
 
 /* --- !token ---------------------------------------------------------------------------- */
 
-enum inq_status command_token(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_token(struct debugger *debugger, const struct invocation *call,
+			      struct inq_error *err)
 {
 	const struct inq_token *token;
 	struct inq_buffer text = {0};
@@ -40,14 +44,16 @@ enum inq_status command_token(struct debugger *debugger, const struct invocation
 	if (status == INQ_OK)
 		status = inq_target_token(inq_session_target(debugger->session), &token, err);
 	if (status == INQ_ABSENT)
-		return inq_fail(err, status, "no token is known (the letters h and p bring it into a dump)");
+		return inq_fail(err, status,
+				"no token is known (the letters h and p bring it into a dump)");
 	if (status != INQ_OK)
 		return status;
 	inq_token_write(token, &text);
 	if (!inq_buffer_ok(&text))
 		status = inq_fail(err, INQ_NO_MEMORY, "no memory");
 	else if (out->json)
-		json_object_set_new(out->json, "token", json_lines(inq_buffer_text(&text), text.size));
+		json_object_set_new(out->json, "token",
+				    json_lines(inq_buffer_text(&text), text.size));
 	else
 		show_lines(out, inq_buffer_text(&text), text.size);
 	inq_buffer_done(&text);
@@ -57,7 +63,10 @@ enum inq_status command_token(struct debugger *debugger, const struct invocation
 /* --- !vm ---------------------------------------------------------------------------------- */
 
 /* as shown, key in JSON, what; bytes but for faults */
-#define COUNTER(text, field) {text, #field, offsetof(struct inq_counters, field)}
+#define COUNTER(text, field)                                                                       \
+	{                                                                                          \
+		text, #field, offsetof(struct inq_counters, field)                                 \
+	}
 static const struct counter_row {
 	const char *text, *key;
 	size_t place;
@@ -88,7 +97,8 @@ static const struct counter_row {
 	COUNTER("machine: may commit", machine_commit_limit),
 };
 
-enum inq_status command_vm(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_vm(struct debugger *debugger, const struct invocation *call,
+			   struct inq_error *err)
 {
 	const struct inq_counters *counters;
 	struct out *out = &debugger->out;
@@ -97,7 +107,8 @@ enum inq_status command_vm(struct debugger *debugger, const struct invocation *c
 	if (status == INQ_OK)
 		status = inq_target_counters(inq_session_target(debugger->session), &counters, err);
 	if (status == INQ_ABSENT)
-		return inq_fail(err, status, "no counters are known (the letter F brings them into a dump)");
+		return inq_fail(err, status,
+				"no counters are known (the letter F brings them into a dump)");
 	if (status != INQ_OK)
 		return status;
 	for (size_t i = 0; i < sizeof(counter_rows) / sizeof(counter_rows[0]); i++) {
@@ -113,7 +124,8 @@ enum inq_status command_vm(struct debugger *debugger, const struct invocation *c
 		else if (number)
 			out_print(out, "%-20s %12llu\n", row->text, (unsigned long long)value);
 		else
-			out_print(out, "%-20s %12llu KiB\n", row->text, (unsigned long long)value / 1024);
+			out_print(out, "%-20s %12llu KiB\n", row->text,
+				  (unsigned long long)value / 1024);
 	}
 	return INQ_OK;
 }
@@ -147,7 +159,8 @@ static bool is_chosen(const char *head, const struct kernel_choice *choice)
 	return !choice->log && (!choice->tid || strtoul(head + 6, NULL, 10) == choice->tid);
 }
 
-static size_t show_sections(struct out *out, const char *text, size_t size, const struct kernel_choice *choice)
+static size_t show_sections(struct out *out, const char *text, size_t size,
+			    const struct kernel_choice *choice)
 {
 	const char *at = text, *end = text + size;
 	size_t shown = 0;
@@ -169,7 +182,8 @@ static size_t show_sections(struct out *out, const char *text, size_t size, cons
 	return shown;
 }
 
-enum inq_status command_kernel(struct debugger *debugger, const struct invocation *call, struct inq_error *err)
+enum inq_status command_kernel(struct debugger *debugger, const struct invocation *call,
+			       struct inq_error *err)
 {
 	struct kernel_choice choice = {.log = strcmp(call->args, "log") == 0};
 	const char *at = choice.log ? "" : call->args, *text = NULL;
@@ -183,11 +197,15 @@ enum inq_status command_kernel(struct debugger *debugger, const struct invocatio
 	if (status == INQ_OK)
 		status = no_more(at, err);
 	if (status == INQ_OK && tid > UINT32_MAX)
-		status = inq_fail(err, INQ_USAGE, "0x%llx is no thread id", (unsigned long long)tid);
+		status =
+			inq_fail(err, INQ_USAGE, "0x%llx is no thread id", (unsigned long long)tid);
 	if (status == INQ_OK)
-		status = inq_target_text(inq_session_target(debugger->session), INQ_TEXT_KERNEL, &text, &size, err);
+		status = inq_target_text(inq_session_target(debugger->session), INQ_TEXT_KERNEL,
+					 &text, &size, err);
 	if (status == INQ_ABSENT)
-		return inq_fail(err, status, "the kernel's side is not known (the letter k brings it into a dump)");
+		return inq_fail(
+			err, status,
+			"the kernel's side is not known (the letter k brings it into a dump)");
 	if (status != INQ_OK)
 		return status;
 	if (out->json) {
@@ -196,9 +214,11 @@ enum inq_status command_kernel(struct debugger *debugger, const struct invocatio
 	}
 	choice.tid = (uint32_t)tid;
 	if (!size || !is_head(text, text + size))
-		return inq_fail(err, INQ_BAD_DATA, "the kernel's side does not begin with a section");
+		return inq_fail(err, INQ_BAD_DATA,
+				"the kernel's side does not begin with a section");
 	if (!show_sections(out, text, size, &choice))
 		return choice.log ? inq_fail(err, INQ_ABSENT, "the kernel's log was not to be read")
-				  : inq_fail(err, INQ_ABSENT, "there is nothing of thread 0x%llx", (unsigned long long)tid);
+				  : inq_fail(err, INQ_ABSENT, "there is nothing of thread 0x%llx",
+					     (unsigned long long)tid);
 	return INQ_OK;
 }

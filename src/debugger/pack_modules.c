@@ -18,19 +18,22 @@ static const char *shown(const char *path, bool bare, char to[DUMP_PATH])
 }
 
 /* One file: packed, and a line about it. True if it is in. */
-static bool pack_one(struct debugger *debugger, const char *kind, const char *path, const char *why, bool bare)
+static bool pack_one(struct debugger *debugger, const char *kind, const char *path, const char *why,
+		     bool bare)
 {
 	char line[2 * DUMP_PATH], name[CABINET_NAME] = "", words[DUMP_PATH];
 	struct inq_error err = {0};
 	bool good = *path && broker_pack(debugger->broker, path, name, &err) == INQ_OK;
 
 	if (good)
-		snprintf(line, sizeof(line), "  %-11s %s (of %s)", kind, name, shown(path, bare, words));
+		snprintf(line, sizeof(line), "  %-11s %s (of %s)", kind, name,
+			 shown(path, bare, words));
 	else if (*path)
-		snprintf(line, sizeof(line), "  %-11s left out: %s", kind, bare ? inq_status_name(err.status) : err.text);
+		snprintf(line, sizeof(line), "  %-11s left out: %s", kind,
+			 bare ? inq_status_name(err.status) : err.text);
 	else
-		snprintf(line, sizeof(line), "  %-11s not found%s%s", kind, *why && !bare ? ": " : "",
-			 bare ? "" : why);
+		snprintf(line, sizeof(line), "  %-11s not found%s%s", kind,
+			 *why && !bare ? ": " : "", bare ? "" : why);
 	line[DUMP_PATH - 1] = '\0';
 	broker_note(debugger->broker, line, NULL);
 	return good;
@@ -45,10 +48,12 @@ static void pack_module(struct debugger *debugger, const struct inq_module *modu
 	inq_session_module_files(debugger->session, module, true, &files);
 	for (size_t i = 0; module->debug_kind == INQ_DEBUG_BUILD_ID && i < module->id_size; i++)
 		snprintf(id + 2 * i, 3, "%02x", module->id[i]);
-	snprintf(line, sizeof(line), "%s\n  %-11s %s", shown(module->path, bare, path), "build-id", *id ? id : "unknown");
+	snprintf(line, sizeof(line), "%s\n  %-11s %s", shown(module->path, bare, path), "build-id",
+		 *id ? id : "unknown");
 	line[DUMP_PATH - 1] = '\0';
 	broker_note(debugger->broker, line, NULL);
-	if (pack_one(debugger, files.match == INQ_MATCH_BUILD_ID ? "image" : "image (?)", files.image_path, files.why, bare))
+	if (pack_one(debugger, files.match == INQ_MATCH_BUILD_ID ? "image" : "image (?)",
+		     files.image_path, files.why, bare))
 		count->images++;
 	else
 		count->missing++;
@@ -68,7 +73,8 @@ static enum inq_status begin(struct debugger *debugger, struct inq_error *err)
 			     err);
 	if (status != INQ_OK || inq_target_system(target, &system, NULL) != INQ_OK)
 		return status;
-	snprintf(line, sizeof(line), "system: %s\nkernel: %s\n", system->distribution ? system->distribution : "",
+	snprintf(line, sizeof(line), "system: %s\nkernel: %s\n",
+		 system->distribution ? system->distribution : "",
 		 system->version ? system->version : "");
 	return broker_note(debugger->broker, line, err);
 }
@@ -80,7 +86,8 @@ static bool is_kernels(const struct inq_module *module)
 	       strncmp(module->path, "linux-gate", 10) == 0;
 }
 
-enum inq_status pack_modules(struct debugger *debugger, bool bare, struct pack_count *ret, struct inq_error *err)
+enum inq_status pack_modules(struct debugger *debugger, bool bare, struct pack_count *ret,
+			     struct inq_error *err)
 {
 	size_t count;
 	const struct inq_module *modules = inq_session_modules(debugger->session, &count);

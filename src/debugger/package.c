@@ -69,7 +69,8 @@ static enum inq_status check(const struct package *package, const struct stat *s
 		return inq_fail(err, INQ_LIMIT, "more than %d files", PACKAGE_FILES);
 	if ((uint64_t)st->st_size > CABINET_MOST ||
 	    others + package->size + PACKAGE_NOTES + (uint64_t)st->st_size > CABINET_MOST)
-		return inq_fail(err, INQ_LIMIT, "%llu bytes more than a CAB holds", (unsigned long long)st->st_size);
+		return inq_fail(err, INQ_LIMIT, "%llu bytes more than a CAB holds",
+				(unsigned long long)st->st_size);
 	return INQ_OK;
 }
 
@@ -128,10 +129,13 @@ enum inq_status package_write(const struct package *package, int dump, const cha
 		free(entries);
 		return inq_fail_os(err, "%s", name);
 	}
-	entries[count++] = (struct cabinet_entry){.name = name, .fd = dump, .size = (size_t)st.st_size};
+	entries[count++] =
+		(struct cabinet_entry){.name = name, .fd = dump, .size = (size_t)st.st_size};
 	if (package->notes.size)
-		entries[count++] = (struct cabinet_entry){
-			.name = NOTES, .fd = -1, .bytes = package->notes.data, .size = package->notes.size};
+		entries[count++] = (struct cabinet_entry){.name = NOTES,
+							  .fd = -1,
+							  .bytes = package->notes.data,
+							  .size = package->notes.size};
 	if (package->count)
 		memcpy(entries + count, package->entries, package->count * sizeof(*entries));
 	status = cabinet_write(entries, count + package->count, to, err);

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Components of the XSAVE area, by number (Intel SDM volume 1, 13.5), and where the XMM registers lie in its image. */
+/* Components of the XSAVE area, by number (Intel SDM volume 1, 13.5), and where the XMM registers
+ * lie in its image. */
 enum { SSE = 1, AVX = 2, MASKS = 5, ZMM_HIGH = 6, ZMM_MORE = 7, XMM = 160, WIDEST = 64 };
 
 /*
- * A register is put together of pieces, lowest first: its number counts from `first`, and piece `component` has
- * `size` bytes of it. What the legacy image has is component 1, at a place of its own.
+ * A register is put together of pieces, lowest first: its number counts from `first`, and piece
+ * `component` has `size` bytes of it. What the legacy image has is component 1, at a place of its
+ * own.
  *
  * letter    group, 0 none
  * name      without its number
@@ -42,15 +44,16 @@ enum { BANKS = sizeof(banks) / sizeof(banks[0]) };
 /* Bytes of a whole register of the component, which are as far apart as they are long. */
 static unsigned stride_of(unsigned component)
 {
-	static const unsigned strides[] = {[SSE] = 16, [AVX] = 16, [MASKS] = 8, [ZMM_HIGH] = 32, [ZMM_MORE] = 64};
+	static const unsigned strides[] = {
+		[SSE] = 16, [AVX] = 16, [MASKS] = 8, [ZMM_HIGH] = 32, [ZMM_MORE] = 64};
 
 	return strides[component];
 }
 
-/* Its value, lowest byte first; 0 if the area does not have it. A component in its initial state is zero, whatever
- * the area holds there. */
-static size_t read_register(const struct inq_xstate *xstate, const struct bank *bank, unsigned number,
-			    uint8_t to[WIDEST])
+/* Its value, lowest byte first; 0 if the area does not have it. A component in its initial state is
+ * zero, whatever the area holds there. */
+static size_t read_register(const struct inq_xstate *xstate, const struct bank *bank,
+			    unsigned number, uint8_t to[WIDEST])
 {
 	size_t size = 0;
 
@@ -72,8 +75,8 @@ static size_t read_register(const struct inq_xstate *xstate, const struct bank *
 	return size;
 }
 
-static bool show_register(struct debugger *debugger, const struct inq_xstate *xstate, const struct bank *bank,
-			  unsigned number)
+static bool show_register(struct debugger *debugger, const struct inq_xstate *xstate,
+			  const struct bank *bank, unsigned number)
 {
 	uint8_t value[WIDEST];
 	char name[8], text[2 * WIDEST + 1];
@@ -127,13 +130,15 @@ static bool show_group(struct debugger *debugger, const struct inq_xstate *xstat
 	bool shown = false;
 
 	for (size_t i = 0; i < BANKS; i++) {
-		for (unsigned n = banks[i].first; banks[i].letter == letter && n <= banks[i].last; n++)
+		for (unsigned n = banks[i].first; banks[i].letter == letter && n <= banks[i].last;
+		     n++)
 			shown |= show_register(debugger, xstate, &banks[i], n);
 	}
 	return shown;
 }
 
-bool vectors_show(struct debugger *debugger, const char *name, enum inq_status *ret, struct inq_error *err)
+bool vectors_show(struct debugger *debugger, const char *name, enum inq_status *ret,
+		  struct inq_error *err)
 {
 	long thread = inq_session_thread(debugger->session);
 	bool group = !name[1] && is_group(name[0]);
@@ -144,12 +149,16 @@ bool vectors_show(struct debugger *debugger, const char *name, enum inq_status *
 	if (!group && !bank)
 		return false;
 	*ret = thread < 0 ? INQ_ABSENT
-			  : inq_target_xstate(inq_session_target(debugger->session), (size_t)thread, &xstate, err);
+			  : inq_target_xstate(inq_session_target(debugger->session), (size_t)thread,
+					      &xstate, err);
 	if (*ret == INQ_ABSENT)
 		inq_fail(err, INQ_ABSENT,
-			 "no extended registers of this thread are known (the letter y brings them into a dump)");
+			 "no extended registers of this thread are known (the letter y brings them "
+			 "into a dump)");
 	else if (*ret == INQ_OK && !(group ? show_group(debugger, &xstate, name[0])
 					   : show_register(debugger, &xstate, bank, number)))
-		*ret = inq_fail(err, INQ_ABSENT, "'%s': the processor of the dump has none, or does not save it", name);
+		*ret = inq_fail(err, INQ_ABSENT,
+				"'%s': the processor of the dump has none, or does not save it",
+				name);
 	return true;
 }

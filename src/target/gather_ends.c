@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is at the other ends of a process's pipes and unix sockets: numbers from the kernel (sock_diag(7)) and links of
- * other processes' descriptors. None of it needs the process to stand still.
+ * What is at the other ends of a process's pipes and unix sockets: numbers from the kernel
+ * (sock_diag(7)) and links of other processes' descriptors, for which the process need not stand
+ * still.
  */
 #include "config.h"
 
@@ -22,11 +23,11 @@
 #include <unistd.h>
 
 enum {
-	PEERS_MS = 20,           /* for the kernel's answers about unix sockets */
-	LINES_MAX = 4096,        /* descriptors of other processes that are told */
-	WANTED_MAX = 65536,      /* inodes that are looked for */
-	ANSWER = 32 << 10,       /* bytes of a netlink message, at most */
-	CHECK_EVERY = 64,        /* links between two looks at the clock */
+	PEERS_MS = 20,	    /* for the kernel's answers about unix sockets */
+	LINES_MAX = 4096,   /* descriptors of other processes that are told */
+	WANTED_MAX = 65536, /* inodes that are looked for */
+	ANSWER = 32 << 10,  /* bytes of a netlink message, at most */
+	CHECK_EVERY = 64,   /* links between two looks at the clock */
 };
 
 /* A pipe or a socket, by what its links say. */
@@ -37,7 +38,7 @@ struct wanted_end {
 
 struct search {
 	struct inq_buffer wanted; /* struct wanted_end[], sorted: what others may have */
-	struct inq_buffer ends;   /* the text that comes of it */
+	struct inq_buffer ends;	  /* the text that comes of it */
 	uint64_t deadline_ns;
 	const struct inq_ends_options *options;
 	size_t lines, looked;
@@ -63,7 +64,8 @@ static int compare(const void *left, const void *right)
 
 static bool has(const struct inq_buffer *ends, struct wanted_end end)
 {
-	return ends->size && bsearch(&end, ends->data, ends->size / sizeof(end), sizeof(end), compare);
+	return ends->size &&
+	       bsearch(&end, ends->data, ends->size / sizeof(end), sizeof(end), compare);
 }
 
 static void add(struct inq_buffer *ends, struct wanted_end end)
@@ -75,7 +77,8 @@ static void add(struct inq_buffer *ends, struct wanted_end end)
 static void sort(struct inq_buffer *ends)
 {
 	if (inq_buffer_ok(ends) && ends->size)
-		qsort(ends->data, ends->size / sizeof(struct wanted_end), sizeof(struct wanted_end), compare);
+		qsort(ends->data, ends->size / sizeof(struct wanted_end), sizeof(struct wanted_end),
+		      compare);
 }
 
 /* "pipe:[123]" or "socket:[123]"; false for all else. */
@@ -89,7 +92,8 @@ static bool parse_link(const char *text, size_t size, struct wanted_end *ret)
 		if (size <= length || memcmp(text, heads[i], length) != 0)
 			continue;
 		*ret = (struct wanted_end){.is_socket = i == 1};
-		for (text += length, size -= length; size && *text >= '0' && *text <= '9'; text++, size--)
+		for (text += length, size -= length; size && *text >= '0' && *text <= '9';
+		     text++, size--)
 			ret->inode = ret->inode * 10 + (uint64_t)(*text - '0');
 		return ret->inode != 0;
 	}
@@ -104,13 +108,13 @@ static void take_own(const struct inq_gathered *gathered, bool sockets, struct i
 	for (size_t i = 0; i < gathered->wanted_count; i++) {
 		const struct inq_proc_file *file = &gathered->wanted[i];
 
-		if (strncmp(file->name, "fd/", 3) == 0 && parse_link(file->data, file->size, &end) &&
-		    end.is_socket == sockets)
+		if (strncmp(file->name, "fd/", 3) == 0 &&
+		    parse_link(file->data, file->size, &end) && end.is_socket == sockets)
 			add(ret, end);
 	}
 }
 
-/* --- unix sockets ------------------------------------------------------------------------------------------------ */
+/* --- unix sockets -------------------------------------------------------------------------- */
 
 /* sock_diag answers for the network namespace that it is asked in. */
 static bool is_same_network(int files)
@@ -128,9 +132,12 @@ static bool ask(int netlink)
 		struct nlmsghdr head;
 		struct unix_diag_req body;
 	} request = {
-		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		.head = {.nlmsg_len = sizeof(request),
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.body = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_PEER},
+		.body = {.sdiag_family = AF_UNIX,
+			 .udiag_states = UINT32_MAX,
+			 .udiag_show = UDIAG_SHOW_PEER},
 	};
 	const struct timeval patience = {.tv_usec = 100000};
 
@@ -140,7 +147,7 @@ static bool ask(int netlink)
 
 /* What is asked about, and the answers. */
 struct peers {
-	struct inq_buffer own;  /* struct wanted_end[], sorted */
+	struct inq_buffer own; /* struct wanted_end[], sorted */
 	struct inq_buffer text;
 	uint64_t deadline_ns;
 };
@@ -159,7 +166,8 @@ static void take_peer(struct peers *peers, const struct nlmsghdr *message)
 
 		if (attribute->nla_len < sizeof(*attribute) || at + attribute->nla_len > size)
 			return;
-		if (attribute->nla_type == UNIX_DIAG_PEER && attribute->nla_len == sizeof(*attribute) + 4) {
+		if (attribute->nla_type == UNIX_DIAG_PEER &&
+		    attribute->nla_len == sizeof(*attribute) + 4) {
 			uint32_t peer;
 
 			memcpy(&peer, attribute + 1, sizeof(peer));
@@ -194,7 +202,8 @@ static void ask_for_peers(struct peers *peers)
 	if (netlink >= 0 && answer && ask(netlink)) {
 		do
 			size = recv(netlink, answer, ANSWER, 0);
-		while (size > 0 && take_answer(peers, answer, (size_t)size) && now_ns() < peers->deadline_ns);
+		while (size > 0 && take_answer(peers, answer, (size_t)size) &&
+		       now_ns() < peers->deadline_ns);
 	}
 	free(answer);
 	if (netlink >= 0)
@@ -217,11 +226,11 @@ void inq_gather_peers(int process, int files, struct inq_gathered *ret)
 	inq_buffer_done(&peers.text);
 }
 
-/* --- other processes ----------------------------------------------------------------------------------------------- */
+/* --- other processes ----------------------------------------------------------------------- */
 
 /* "pipe:[123] PID DESCRIPTOR rw NAME" */
-static void tell(struct search *search, int process, const char *pid, int descriptors, const char *number,
-		 const char *link, size_t size)
+static void tell(struct search *search, int process, const char *pid, int descriptors,
+		 const char *number, const char *link, size_t size)
 {
 	char name[20] = "";
 	ssize_t length = inq_gather_small(process, "comm", name, sizeof(name) - 1);
@@ -238,18 +247,21 @@ static void tell(struct search *search, int process, const char *pid, int descri
 }
 
 /* False when the time is over. */
-static bool look_at_descriptor(struct search *search, int process, const char *pid, int descriptors, const char *number)
+static bool look_at_descriptor(struct search *search, int process, const char *pid, int descriptors,
+			       const char *number)
 {
 	struct wanted_end end;
 	char link[64];
 	ssize_t size;
 
-	if (search->lines >= LINES_MAX || (++search->looked % CHECK_EVERY == 0 && now_ns() >= search->deadline_ns))
+	if (search->lines >= LINES_MAX ||
+	    (++search->looked % CHECK_EVERY == 0 && now_ns() >= search->deadline_ns))
 		search->cut = true;
 	if (search->cut)
 		return false;
 	size = readlinkat(descriptors, number, link, sizeof(link));
-	if (size > 0 && (size_t)size < sizeof(link) && parse_link(link, (size_t)size, &end) && has(&search->wanted, end))
+	if (size > 0 && (size_t)size < sizeof(link) && parse_link(link, (size_t)size, &end) &&
+	    has(&search->wanted, end))
 		tell(search, process, pid, descriptors, number, link, (size_t)size);
 	return true;
 }
@@ -269,7 +281,8 @@ static void look_at_process(struct search *search, int proc, const char *pid)
 			const struct dirent64 *entry = (const void *)(buffer + at);
 
 			if (entry->d_name[0] != '.')
-				more = look_at_descriptor(search, process, pid, descriptors, entry->d_name);
+				more = look_at_descriptor(search, process, pid, descriptors,
+							  entry->d_name);
 			at += entry->d_reclen;
 		}
 	}
@@ -290,8 +303,8 @@ static void look_at_all(struct search *search)
 			const struct dirent64 *entry = (const void *)(buffer + at);
 			unsigned long pid = strtoul(entry->d_name, NULL, 10);
 
-			if (pid && pid != (unsigned long)getpid() && pid != search->options->skip[0] &&
-			    pid != search->options->skip[1])
+			if (pid && pid != (unsigned long)getpid() &&
+			    pid != search->options->skip[0] && pid != search->options->skip[1])
 				look_at_process(search, proc, entry->d_name);
 			at += entry->d_reclen;
 		}
@@ -308,11 +321,13 @@ static void take_peers(const struct inq_gathered *gathered, struct inq_buffer *r
 	const char *at = file ? file->data : NULL, *end = file ? file->data + file->size : NULL;
 
 	while (at && at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at)), *blank = memchr(at, ' ', (size_t)(end - at));
+		const char *newline = memchr(at, '\n', (size_t)(end - at)),
+			   *blank = memchr(at, ' ', (size_t)(end - at));
 
 		if (!newline || !blank)
 			break;
-		add(ret, (struct wanted_end){.inode = strtoull(blank + 1, NULL, 10), .is_socket = true});
+		add(ret,
+		    (struct wanted_end){.inode = strtoull(blank + 1, NULL, 10), .is_socket = true});
 		at = newline + 1;
 	}
 }
@@ -332,8 +347,9 @@ void inq_gather_ends(const struct inq_ends_options *options, struct inq_gathered
 	if (search.wanted.size)
 		look_at_all(&search);
 	if ((search.ends.size || search.cut) && inq_buffer_ok(&search.ends))
-		inq_gathered_add(ret, "ends", search.ends.size ? (const void *)search.ends.data : "", search.ends.size,
-				 search.cut);
+		inq_gathered_add(ret, "ends",
+				 search.ends.size ? (const void *)search.ends.data : "",
+				 search.ends.size, search.cut);
 	inq_buffer_done(&search.wanted);
 	inq_buffer_done(&search.ends);
 }

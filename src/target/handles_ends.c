@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The other ends of pipes and unix sockets: of the process itself by its own links, of others by gather_ends.c's. */
+/* The other ends of pipes and unix sockets: of the process itself by its own links, of others by
+ * gather_ends.c's. */
 #include "config.h"
 
 #include "target/handles.h"
@@ -13,8 +14,8 @@ enum { TOLD_MAX = 64 }; /* ends that are told of one pipe or socket */
 struct end {
 	uint64_t inode;
 	bool is_socket, own;
-	uint64_t number;   /* the descriptor, of its own */
-	const char *line;  /* of others: "PID DESCRIPTOR MODE NAME" */
+	uint64_t number;  /* the descriptor, of its own */
+	const char *line; /* of others: "PID DESCRIPTOR MODE NAME" */
 	size_t size;
 };
 
@@ -28,7 +29,8 @@ static int compare(const void *left, const void *right)
 		return a->inode < b->inode ? -1 : 1;
 	if (a->own != b->own)
 		return b->own - a->own;
-	return a->own ? (a->number > b->number) - (a->number < b->number) : (a->line > b->line) - (a->line < b->line);
+	return a->own ? (a->number > b->number) - (a->number < b->number)
+		      : (a->line > b->line) - (a->line < b->line);
 }
 
 static uint64_t take_number(const char **at, const char *end)
@@ -79,7 +81,8 @@ static void index_others(const struct inq_proc_file *file, struct inq_buffer *re
 	const char *at = file->data, *end = file->data + file->size;
 
 	while (at < end) {
-		const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
+		const char *newline = memchr(at, '\n', (size_t)(end - at)),
+			   *stop = newline ? newline : end;
 		struct end found = {0};
 
 		if (take_link(&at, stop, &found) && at < stop && *at == ' ') {
@@ -116,8 +119,9 @@ static void tell_other(const char *key, const struct end *end, struct inq_buffer
 		writes |= *at == 'w';
 	}
 	at += at < stop;
-	inq_buffer_printf(details, "%s: process %llu (%.*s), descriptor %llu", key, (unsigned long long)pid,
-			  (int)(stop - at), at, (unsigned long long)number);
+	inq_buffer_printf(details, "%s: process %llu (%.*s), descriptor %llu", key,
+			  (unsigned long long)pid, (int)(stop - at), at,
+			  (unsigned long long)number);
 	if (!end->is_socket && reads != writes)
 		inq_buffer_printf(details, " (%s end)", reads ? "read" : "write");
 	inq_buffer_append(details, "\n", 1);
@@ -141,18 +145,21 @@ static size_t first_of(const struct inq_buffer *index, bool is_socket, uint64_t 
 	return low;
 }
 
-void inq_ends_tell(const struct inq_buffer *index, bool is_socket, uint64_t inode, struct inq_buffer *details)
+void inq_ends_tell(const struct inq_buffer *index, bool is_socket, uint64_t inode,
+		   struct inq_buffer *details)
 {
 	const struct end *ends = (const void *)index->data;
 	size_t count = index->size / sizeof(*ends), told = 0;
 
-	for (size_t i = first_of(index, is_socket, inode, count); i < count && told < TOLD_MAX; i++, told++) {
+	for (size_t i = first_of(index, is_socket, inode, count); i < count && told < TOLD_MAX;
+	     i++, told++) {
 		if (ends[i].is_socket != is_socket || ends[i].inode != inode)
 			break;
 		if (!ends[i].own)
 			tell_other(is_socket ? "peer" : "shared with", &ends[i], details);
 		else if (is_socket)
-			inq_buffer_printf(details, "peer: descriptor %llu\n", (unsigned long long)ends[i].number);
+			inq_buffer_printf(details, "peer: descriptor %llu\n",
+					  (unsigned long long)ends[i].number);
 		/* Pipes' own ends are told where both are at hand: handles.c. */
 	}
 }

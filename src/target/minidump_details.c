@@ -64,7 +64,8 @@ static bool open_stream(struct inq_dump *dump, const char **ret_at, const char *
 	return true;
 }
 
-/* Lines are in the order of the threads, and so is the search: each goes on where the last one ended. */
+/* Lines are in the order of the threads, and so is the search: each goes on where the last one
+ * ended. */
 void inq_minidump_details_threads(struct inq_dump *dump, struct inq_thread *threads, size_t count)
 {
 	const char *at, *end;
@@ -116,12 +117,14 @@ void inq_minidump_details_modules(struct inq_dump *dump, struct inq_module *modu
 	while (next_line(&at, end, &line)) {
 		uint64_t base, size;
 
-		if (!begins(&line, "unloaded ") || !take_number(&line, 16, &base) || !take_number(&line, 16, &size))
+		if (!begins(&line, "unloaded ") || !take_number(&line, 16, &base) ||
+		    !take_number(&line, 16, &size))
 			continue;
-		/* One place may have been several modules': each line is of the first that has none yet. */
+		/* One place may have been several modules': each line is of the first that has none
+		 * yet. */
 		for (size_t i = 0; i < count; i++) {
-			if (modules[i].unloaded && modules[i].base == base && modules[i].size == size &&
-			    !modules[i].id_size) {
+			if (modules[i].unloaded && modules[i].base == base &&
+			    modules[i].size == size && !modules[i].id_size) {
 				take_id(&line, &modules[i]);
 				break;
 			}

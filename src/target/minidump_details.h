@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/** What Microsoft's lists have no field for, in lines of our own stream (minidump/inquest.h: InquestDetails). */
+/** What Microsoft's lists have no field for, in lines of our own stream (minidump/inquest.h:
+ * InquestDetails). */
 #ifndef INQ_TARGET_MINIDUMP_DETAILS_H
 #define INQ_TARGET_MINIDUMP_DETAILS_H
 

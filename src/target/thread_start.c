@@ -11,9 +11,9 @@
 #include <string.h>
 
 enum {
-	DYNAMIC_MAX = 128,     /* entries of a library's dynamic section */
-	CHAIN_MAX = 4096,      /* symbols of one hash bucket */
-	PTHREAD_MAX = 16384,   /* bytes of struct pthread; 2,304 in 2.36 */
+	DYNAMIC_MAX = 128,   /* entries of a library's dynamic section */
+	CHAIN_MAX = 4096,    /* symbols of one hash bucket */
+	PTHREAD_MAX = 16384, /* bytes of struct pthread; 2,304 in 2.36 */
 	NAME_MAX_SIZE = 64,
 };
 
@@ -23,7 +23,8 @@ struct table {
 	uint64_t bias, symbols, strings, hash;
 };
 
-/* A field of struct pthread as libthread_db is told of it: bits, elements, byte offset (nptl_db/db_info.c). */
+/* A field of struct pthread as libthread_db is told of it: bits, elements, byte offset
+ * (nptl_db/db_info.c). */
 struct field {
 	uint32_t bits, count, offset;
 };
@@ -33,8 +34,8 @@ static bool read(const struct table *table, uint64_t address, void *to, size_t s
 	for (size_t at = 0; at < size;) {
 		size_t done = 0;
 
-		if (inq_target_read_tables(table->target, address + at, (char *)to + at, size - at, &done, NULL) !=
-			    INQ_OK ||
+		if (inq_target_read_tables(table->target, address + at, (char *)to + at, size - at,
+					   &done, NULL) != INQ_OK ||
 		    !done)
 			return false;
 		at += done;
@@ -49,7 +50,8 @@ static bool open_table(struct inq_target *target, const struct inq_link *link, s
 	for (unsigned i = 0; i < DYNAMIC_MAX; i++) {
 		Elf64_Dyn entry;
 
-		if (!read(&table, link->dynamic + i * sizeof(entry), &entry, sizeof(entry)) || entry.d_tag == DT_NULL)
+		if (!read(&table, link->dynamic + i * sizeof(entry), &entry, sizeof(entry)) ||
+		    entry.d_tag == DT_NULL)
 			break;
 		/* The loader has added the bias where the section may be written. */
 		if (entry.d_un.d_ptr < table.bias)
@@ -80,10 +82,12 @@ static bool is_called(const struct table *table, const Elf64_Sym *symbol, const 
 	size_t size = strlen(name) + 1;
 
 	return size <= sizeof(found) && symbol->st_shndx != SHN_UNDEF &&
-	       read(table, table->strings + symbol->st_name, found, size) && memcmp(found, name, size) == 0;
+	       read(table, table->strings + symbol->st_name, found, size) &&
+	       memcmp(found, name, size) == 0;
 }
 
-/* DT_GNU_HASH: buckets, index of the first symbol in them, words and shift of a filter; filter, buckets, chains. */
+/* DT_GNU_HASH: buckets, index of the first symbol in them, words and shift of a filter; filter,
+ * buckets, chains. */
 static bool find_symbol(const struct table *table, const char *name, uint64_t *ret)
 {
 	uint32_t head[4], index, chain, hash = hash_of(name);
@@ -92,12 +96,14 @@ static bool find_symbol(const struct table *table, const char *name, uint64_t *r
 	if (!read(table, table->hash, head, sizeof(head)) || !head[0])
 		return false;
 	buckets = table->hash + sizeof(head) + 8ull * head[2];
-	if (!read(table, buckets + 4ull * (hash % head[0]), &index, sizeof(index)) || index < head[1])
+	if (!read(table, buckets + 4ull * (hash % head[0]), &index, sizeof(index)) ||
+	    index < head[1])
 		return false;
 	for (unsigned i = 0; i < CHAIN_MAX; i++, index++) {
 		Elf64_Sym symbol;
 
-		if (!read(table, buckets + 4ull * head[0] + 4ull * (index - head[1]), &chain, sizeof(chain)))
+		if (!read(table, buckets + 4ull * head[0] + 4ull * (index - head[1]), &chain,
+			  sizeof(chain)))
 			return false;
 		if ((chain | 1) == (hash | 1) &&
 		    read(table, table->symbols + index * sizeof(symbol), &symbol, sizeof(symbol)) &&
@@ -111,12 +117,13 @@ static bool find_symbol(const struct table *table, const char *name, uint64_t *r
 	return false;
 }
 
-static bool find_field(const struct table *table, const char *name, uint32_t bits, struct field *ret)
+static bool find_field(const struct table *table, const char *name, uint32_t bits,
+		       struct field *ret)
 {
 	uint64_t address;
 
-	return find_symbol(table, name, &address) && read(table, address, ret, sizeof(*ret)) && ret->bits == bits &&
-	       ret->offset < PTHREAD_MAX;
+	return find_symbol(table, name, &address) && read(table, address, ret, sizeof(*ret)) &&
+	       ret->bits == bits && ret->offset < PTHREAD_MAX;
 }
 
 /* libc.so.6; before 2.34 libpthread.so.0. */
@@ -137,7 +144,8 @@ static bool find_fields(struct inq_target *target, struct field *ret_start, stru
 	for (size_t i = 0; i < map->count; i++) {
 		struct table table;
 
-		if (map->links[i].name && is_library(map->links[i].name) && open_table(target, &map->links[i], &table) &&
+		if (map->links[i].name && is_library(map->links[i].name) &&
+		    open_table(target, &map->links[i], &table) &&
 		    find_field(&table, "_thread_db_pthread_start_routine", 64, ret_start) &&
 		    find_field(&table, "_thread_db_pthread_tid", 32, ret_tid))
 			return true;
@@ -186,9 +194,12 @@ static uint64_t start_of(struct inq_target *target, const struct inq_proc_files 
 	uint64_t address;
 	uint32_t own;
 
-	if (!thread->tls || inq_target_read_all(target, thread->tls + tid.offset, &own, sizeof(own), NULL) != INQ_OK ||
+	if (!thread->tls ||
+	    inq_target_read_all(target, thread->tls + tid.offset, &own, sizeof(own), NULL) !=
+		    INQ_OK ||
 	    !is_its_id(files, thread->tid, own) ||
-	    inq_target_read_all(target, thread->tls + start.offset, &address, sizeof(address), NULL) != INQ_OK)
+	    inq_target_read_all(target, thread->tls + start.offset, &address, sizeof(address),
+				NULL) != INQ_OK)
 		return 0;
 	return is_code(target, address) ? address : 0;
 }
@@ -205,8 +216,8 @@ static uint64_t entry_of(struct inq_target *target)
 	return is_code(target, entry) ? entry : 0;
 }
 
-void inq_thread_starts(struct inq_target *target, const struct inq_proc_files *files, struct inq_thread *threads,
-		       size_t count)
+void inq_thread_starts(struct inq_target *target, const struct inq_proc_files *files,
+		       struct inq_thread *threads, size_t count)
 {
 	const struct inq_process *process;
 	uint32_t pid = inq_target_process(target, &process, NULL) == INQ_OK ? process->pid : 0;
