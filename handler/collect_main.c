@@ -632,7 +632,8 @@ static void let_die(struct collect *collect)
 	collect->dying = true;
 	if (inq_stop_bury(&collect->stopped, BURY_MS))
 		set_guard(collect, 0);
-	inq_identity_wait(&collect->identity, BURY_MS);
+	if (inq_identity_wait(&collect->identity, BURY_MS))
+		inq_snapshot_come_last(&collect->snapshot);
 	inq_snapshot_restore(&collect->snapshot, &collect->waiting);
 }
 

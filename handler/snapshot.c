@@ -30,7 +30,7 @@ enum { STAT_PPID = 4, STAT_SESSION = 6, STAT_STARTSTACK = 28, STAT_START_BRK = 4
 
 void inq_snapshot_init(struct inq_snapshot *snapshot)
 {
-	*snapshot = (struct inq_snapshot){.pidfd = -1, .smaps = -1, .memory = -1, .pagemap = -1};
+	*snapshot = (struct inq_snapshot){.pidfd = -1, .proc = -1, .smaps = -1, .memory = -1, .pagemap = -1};
 }
 
 /* A field behind the name, which may hold anything but is closed by the last ')' of the line; 0 if there is none. */
@@ -120,7 +120,7 @@ static enum inq_status adopt(const struct inq_identity *identity, pid_t child, c
 	ret->pid = child;
 	ret->pidfd = (int)syscall(SYS_pidfd_open, child, 0);
 	snprintf(path, sizeof(path), "/proc/%d", (int)child);
-	proc = inq_gather_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+	proc = ret->proc = inq_gather_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
 	if (proc < 0 || !is_ready(proc, identity->pid, child, ret->held)) {
 		/* Whatever it is, it is not ours to end. */
 		ret->pid = 0;
@@ -137,8 +137,6 @@ static enum inq_status adopt(const struct inq_identity *identity, pid_t child, c
 			status = inq_fail(err, INQ_UNSUPPORTED,
 					  "no snapshot: the process keeps memory from its children (MADV_DONTFORK)");
 	}
-	if (proc >= 0)
-		close(proc);
 	return status;
 }
 
@@ -191,9 +189,21 @@ void inq_snapshot_restore(const struct inq_snapshot *snapshot, const struct inq_
 	}
 }
 
+void inq_snapshot_come_last(const struct inq_snapshot *snapshot)
+{
+	static const char most[] = "1000"; /* OOM_SCORE_ADJ_MAX */
+	int fd = inq_gather_open(snapshot->proc, "oom_score_adj", O_WRONLY);
+
+	/* Raising it needs no privilege. Where it is not allowed all the same, nothing is lost. */
+	if (fd >= 0 && write(fd, most, sizeof(most) - 1) < 0)
+		errno = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
 void inq_snapshot_end(struct inq_snapshot *snapshot)
 {
-	int descriptors[] = {snapshot->smaps, snapshot->memory, snapshot->pagemap, snapshot->pidfd};
+	int descriptors[] = {snapshot->proc, snapshot->smaps, snapshot->memory, snapshot->pagemap, snapshot->pidfd};
 
 	if (snapshot->pid)
 		syscall(SYS_pidfd_send_signal, snapshot->pidfd, SIGKILL, NULL, 0);

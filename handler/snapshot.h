@@ -38,7 +38,7 @@ struct inq_snapshot {
 	pid_t pid;        /* 0: there is none */
 	int pidfd;
 	bool held;        /* else copied */
-	int smaps;        /* the child's; -1 none */
+	int proc, smaps;  /* the child's: /proc/PID, and its smaps; -1 none */
 	int memory, pagemap; /* of a copy; -1: the process's own descriptors go on to be good */
 	struct inq_snapshot_word *words;
 	size_t word_count;
@@ -70,6 +70,10 @@ enum inq_status inq_snapshot_make(const struct inq_identity *identity, struct in
 void inq_snapshot_remember(struct inq_snapshot *snapshot, const struct inq_waiting *waiting,
 			   const struct inq_stopped *stopped);
 void inq_snapshot_restore(const struct inq_snapshot *snapshot, const struct inq_waiting *waiting);
+
+/* Where memory runs out, the kernel is to take this before anybody who is alive. Only when the process has ended: the
+ * kernel gives the same rank to all who share memory. */
+void inq_snapshot_come_last(const struct inq_snapshot *snapshot);
 
 /* Give the memory up. Accepts one that was never made. */
 void inq_snapshot_end(struct inq_snapshot *snapshot);

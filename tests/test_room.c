@@ -4,9 +4,12 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char meminfo[] = "MemTotal:       24683584 kB\nMemFree:        1000 kB\nMemAvailable:    2097152 kB\n"
@@ -174,4 +177,75 @@ Test(group, has_room_up_to_the_lowest_limit_on_the_way_up)
 		snprintf(inner, sizeof(inner), "%s/%s", root, *name);
 		cr_assert_eq(remove(inner), 0, "%s", inner);
 	}
+}
+
+/* In a hierarchy of ordinary files too, which keep what was written last. */
+static void prepare_groups(const char *root, pid_t holder, char group[64])
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/inquest", root);
+	cr_assert_eq(mkdir(path, 0700), 0);
+	snprintf(group, 64, "%s/inquest/%d", root, (int)holder);
+	snprintf(path, sizeof(path), "%s/inquest/collect", root);
+	cr_assert_eq(mkdir(path, 0700), 0);
+	cr_assert_eq(mkdir(group, 0700), 0);
+	write_file(path, "cgroup.procs", "");
+	write_file(group, "cgroup.procs", "");
+	write_file(group, "cgroup.freeze", "0");
+}
+
+static long number_in(const char *folder, const char *name)
+{
+	char path[256], text[32] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "r");
+	cr_assert(file);
+	cr_assert(fgets(text, sizeof(text), file) || !text[0]);
+	fclose(file);
+	return strtol(text, NULL, 10);
+}
+
+Test(group, of_the_holder_is_frozen_and_takes_nobody_elses)
+{
+	char root[] = "/tmp/inquest-leave-XXXXXX", group[64], collect[128];
+	struct inq_group found = {.path = "a"};
+	struct inq_error err = {0};
+	pid_t holder = fork();
+
+	if (!holder) {
+		pause();
+		_exit(0);
+	}
+	cr_assert(mkdtemp(root));
+	prepare_groups(root, holder, group);
+	found.mount = open(root, O_RDONLY | O_DIRECTORY);
+	cr_assert_eq(inq_group_leave(&found, holder, getpid(), getuid() + 1, &err), INQ_DENIED);
+	cr_assert(strstr(err.text, "is not user"), "%s", err.text);
+	cr_assert_eq(number_in(group, "cgroup.procs"), 0, "it was moved all the same");
+	cr_assert_eq(number_in(group, "cgroup.freeze"), 0);
+	cr_assert_eq(inq_group_leave(&found, holder, getpid(), getuid(), &err), INQ_OK, "%s", err.text);
+	cr_assert_eq(number_in(group, "cgroup.procs"), holder);
+	cr_assert_eq(number_in(group, "cgroup.freeze"), 1);
+	snprintf(collect, sizeof(collect), "%s/inquest/collect", root);
+	cr_assert_eq(number_in(collect, "cgroup.procs"), getpid());
+	kill(holder, SIGKILL);
+	waitpid(holder, NULL, 0);
+	cr_assert_eq(inq_group_leave(&found, holder, getpid(), getuid(), &err), INQ_DENIED, "it is gone");
+	found.path[0] = '\0';
+	cr_assert_eq(inq_group_leave(&found, holder, getpid(), getuid(), &err), INQ_ABSENT, "at the root there is none");
+	inq_group_done(&found);
+	for (const char *const *name = (const char *const[]){"collect/cgroup.procs", "collect", NULL}; *name; name++) {
+		snprintf(collect, sizeof(collect), "%s/inquest/%s", root, *name);
+		cr_assert_eq(remove(collect), 0);
+	}
+	for (const char *const *name = (const char *const[]){"/cgroup.procs", "/cgroup.freeze", "", NULL}; *name; name++) {
+		snprintf(collect, sizeof(collect), "%s%s", group, *name);
+		cr_assert_eq(remove(collect), 0);
+	}
+	snprintf(collect, sizeof(collect), "%s/inquest", root);
+	cr_assert_eq(remove(collect), 0);
+	cr_assert_eq(remove(root), 0);
 }
