@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -242,6 +243,26 @@ static pid_t copy_from(const struct remote *owner, pid_t child, int64_t *ret_res
 	return (pid_t)made;
 }
 
+/*
+ * Orphans of its descendants become its children, who are reported to it at their end: the copy would be one of them.
+ * No file of /proc says so. The answer is a word in memory: below the red zone of a stack whose threads all stand
+ * still, where it is put back.
+ */
+static bool adopts_orphans(const struct remote *owner)
+{
+	uint64_t address = (owner->saved.rsp - 256) & ~7ull;
+	int64_t result = -1;
+	long before, answer = 0;
+
+	errno = 0;
+	before = ptrace(PTRACE_PEEKDATA, owner->tid, (void *)address, NULL);
+	if (errno || !call(owner, SYS_prctl, PR_GET_CHILD_SUBREAPER, address, 0, &result, NULL) || result)
+		return false;
+	answer = ptrace(PTRACE_PEEKDATA, owner->tid, (void *)address, NULL);
+	ptrace(PTRACE_POKEDATA, owner->tid, (void *)address, (void *)before);
+	return (int32_t)answer != 0;
+}
+
 static enum inq_status make(const struct remote *owner, struct inq_copy *ret, struct inq_error *err)
 {
 	unsigned long child = 0;
@@ -249,6 +270,9 @@ static enum inq_status make(const struct remote *owner, struct inq_copy *ret, st
 	pid_t copy = 0;
 	bool ran;
 
+	if (adopts_orphans(owner))
+		return inq_fail(err, INQ_UNSUPPORTED,
+				"no copy: the process adopts orphans, and would see the copy end (PR_SET_CHILD_SUBREAPER)");
 	/* CLONE_FILES: descriptors are copied once, not twice. No exit signal: nobody is told of its end. */
 	ran = call(owner, SYS_clone, CLONE_VM | CLONE_FILES | CLONE_FS, 0, 0, &own_number, &child);
 	if (!ran)

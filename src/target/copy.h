@@ -3,7 +3,7 @@
  * A copy-on-write copy of a stopped process: its memory as it is at this moment, while it goes on itself.
  *
  * One of its threads is made to run three system calls at a `syscall` instruction that is there already (the C
- * library's, where the thread waits, or the vdso's); nothing is written to its memory, and its registers and signal
+ * library's, where the thread waits, or the vdso's); nothing is left in its memory, and its registers and signal
  * mask are put back before it is let go. It makes a child that shares its memory; the child makes the copy, so that
  * the copy is not the process's child when the child has ended and the process has reaped it: no zombie, no
  * SIGCHLD, nothing for its own wait() to find. The copy never runs a single instruction of the program: it closes
@@ -12,7 +12,7 @@
  *
  * Not of a process with a system call filter (it could kill the process for a call that it never made), of one that
  * is stopped by a signal (it stands still anyway), of the first one of a PID namespace (the copy would become its
- * child), of 32-bit code, or without a thread that stands at a plain stop. Ranges that the program keeps from
+ * child), of one that adopts orphans (PR_SET_CHILD_SUBREAPER: asked of it by one more call), of 32-bit code, or without a thread that stands at a plain stop. Ranges that the program keeps from
  * children (MADV_DONTFORK) are missing in the copy (inq_copy_is_whole()), and MADV_WIPEONFORK's are zero.
  *
  * The caller must be the tracer that stopped the threads. Not async-signal-safe.

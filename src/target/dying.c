@@ -115,6 +115,7 @@ static enum inq_status dying_read(struct inq_target *target, uint64_t address, v
 	struct inq_dying *dying = self(target);
 	enum inq_status status = inq_dying_regions_make(dying, err);
 	size_t wanted, done = 0;
+	int memory;
 
 	*ret_done = 0;
 	if (status != INQ_OK)
@@ -126,8 +127,12 @@ static enum inq_status dying_read(struct inq_target *target, uint64_t address, v
 	if (wanted == 0)
 		return inq_fail(err, INQ_FAULT, "0x%llx: not mapped, or not to be read",
 				(unsigned long long)address);
+	wanted = inq_dying_slow_clip(dying, address, wanted, &memory);
+	if (wanted == 0)
+		return inq_fail(err, INQ_FAULT, "0x%llx: not in memory, and its file system may not answer",
+				(unsigned long long)address);
 	while (done < wanted) {
-		ssize_t got = pread(dying->source.mem_fd, (uint8_t *)to + done, wanted - done,
+		ssize_t got = pread(memory, (uint8_t *)to + done, wanted - done,
 				    (off_t)(address + done));
 
 		if (got < 0 && errno == EINTR)
@@ -177,6 +182,7 @@ static enum inq_status dying_read_tables(struct inq_target *target, uint64_t add
 	struct inq_dying *dying = self(target);
 	const struct inq_region *region;
 	ssize_t got;
+	int memory;
 
 	if (dying_read(target, address, to, size, ret_done, err) == INQ_OK)
 		return INQ_OK;
@@ -185,8 +191,11 @@ static enum inq_status dying_read_tables(struct inq_target *target, uint64_t add
 		return INQ_FAULT;
 	if (size > region->base + region->size - address)
 		size = (size_t)(region->base + region->size - address);
+	size = inq_dying_slow_clip(dying, address, size, &memory);
+	if (!size)
+		return INQ_FAULT;
 	do
-		got = pread(dying->source.mem_fd, to, size, (off_t)address);
+		got = pread(memory, to, size, (off_t)address);
 	while (got < 0 && errno == EINTR);
 	if (got <= 0)
 		return INQ_FAULT;
@@ -589,6 +598,7 @@ static void dying_free(struct inq_target *target)
 	free(dying->threads);
 	free(dying->readable);
 	inq_touched_free(dying->touched);
+	inq_touched_free(dying->slow_touched);
 	inq_dying_wanted_done(dying);
 	free(dying->annotation_texts);
 	free(dying->annotations);

@@ -54,6 +54,7 @@ enum inq_dying_text {
 	INQ_DYING_CGROUP,
 	INQ_DYING_COREDUMP_FILTER, /* "00000033\n" */
 	INQ_DYING_UPTIME,          /* /proc/uptime: turns stat's start time into a date */
+	INQ_DYING_MOUNTS,          /* mountinfo, where a mapping may be of a file system that is a program */
 	INQ_DYING_TEXT_COUNT,
 };
 
@@ -90,6 +91,9 @@ struct inq_dying_source {
 	int cpuinfo_fd;    /* /proc/cpuinfo; -1 none */
 	int os_release_fd; /* /etc/os-release; -1 none */
 	int pagemap_fd;    /* /proc/PID/pagemap, so that untouched memory need not be read; -1 none */
+	/* Where those two are a copy's, which has no page tables for files: the process's own, where there are texts[]
+	 * of mounts; 0 none. */
+	int own_mem_fd, own_pagemap_fd;
 	uint32_t wants;    /* enum inq_proc_want: what was asked for beyond the plain dump */
 	const struct inq_proc_file *files; /* and what came of it; sorted, inq_proc_files_sort() */
 	size_t file_count;

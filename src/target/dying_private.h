@@ -64,6 +64,8 @@ struct inq_dying {
 	struct inq_buffer warnings;    /* NUL-separated */
 
 	struct inq_touched *touched;
+	bool has_slow;                 /* some regions are INQ_REGION_MAY_HANG */
+	struct inq_touched *slow_touched;
 
 	struct inq_dying_once handles_once, token_once, counters_once;
 	struct inq_handle_list handles;
@@ -121,5 +123,10 @@ enum inq_status inq_dying_slurp(int fd, size_t limit, struct inq_buffer *ret);
 
 /* auxv of /proc, else of the notes. NULL and 0 if there is none. */
 const void *inq_dying_auxv(const struct inq_dying *dying, size_t *ret_size);
+
+/* dying_slow.c: mark the regions that may hang; called once the mappings are known. */
+void inq_dying_slow_make(struct inq_dying *dying);
+/* How much of `size` readable bytes may be read now, and from which /proc/PID/mem; 0: nothing. */
+size_t inq_dying_slow_clip(struct inq_dying *dying, uint64_t address, size_t size, int *ret_mem);
 
 #endif

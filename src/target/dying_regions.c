@@ -291,6 +291,7 @@ enum inq_status inq_dying_regions_make(struct inq_dying *dying, struct inq_error
 	if (status == INQ_OK && dying->maps.count == 0)
 		status = regions_from_core(dying, err);
 	if (status == INQ_OK && (verdicts = calloc(dying->maps.count + 1, 1))) {
+		inq_dying_slow_make(dying);
 		judge_all(dying, verdicts, &ask);
 		/* Without program headers nothing else can tell. */
 		if (ask || dying->source.stopped || dying->source.wants & INQ_PROC_FLAGS)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 enum {
+	MOUNTS_MAX = 1 << 20,
 	FILES_MAX = 4 << 20, /* bytes of cmdline and environ that are kept; the kernel allows 2 MiB at a usual stack */
 };
 
@@ -119,6 +120,21 @@ static void gather_text(int directory, const char *name, size_t limit, enum inq_
 	}
 }
 
+/* Mappings of files on devices that are none, as FUSE's: a container's list of mounts is long, and most need it not. */
+static bool has_virtual_files(const struct inq_dying_bytes *maps)
+{
+	const char *at = maps->data, *end = at ? at + maps->size : NULL;
+
+	while (at && at < end && (at = memmem(at, (size_t)(end - at), " 00:", 4))) {
+		const char *inode = memchr(at + 4, ' ', (size_t)(end - at - 4));
+
+		if (inode && inode + 1 < end && inode[1] >= '1' && inode[1] <= '9')
+			return true;
+		at += 4;
+	}
+	return false;
+}
+
 struct threads {
 	struct inq_gathered *to;
 	size_t room;
@@ -187,6 +203,8 @@ void inq_gather_but_threads(int process, int files, struct inq_gathered *ret)
 		return;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		gather_text(texts[i].process ? process : files, texts[i].name, texts[i].limit, texts[i].kind, ret);
+	if (has_virtual_files(&ret->source.texts[INQ_DYING_MAPS]))
+		gather_text(files, "mountinfo", MOUNTS_MAX, INQ_DYING_MOUNTS, ret);
 	size = readlinkat(files, "exe", ret->executable, sizeof(ret->executable) - 1);
 	if (size > 0)
 		ret->source.executable = ret->executable;
@@ -206,7 +224,8 @@ size_t inq_source_descriptors(const struct inq_dying_source *source, int to[INQ_
 {
 	const int descriptors[INQ_SOURCE_DESCRIPTORS] = {
 		source->core_fd, source->mem_fd, source->smaps_fd, source->cpuinfo_fd, source->os_release_fd,
-		source->pagemap_fd,
+		source->pagemap_fd, source->own_mem_fd ? source->own_mem_fd : -1,
+		source->own_pagemap_fd ? source->own_pagemap_fd : -1,
 	};
 	size_t count = 0;
 

@@ -76,7 +76,7 @@ bool inq_gathered_add(struct inq_gathered *gathered, const char *name, const voi
 void inq_gathered_wanted_done(struct inq_gathered *gathered); /* part of inq_gathered_done() */
 
 /* The descriptors of a source, those that are open: what a confined process has to keep. */
-enum { INQ_SOURCE_DESCRIPTORS = 6 };
+enum { INQ_SOURCE_DESCRIPTORS = 8 };
 size_t inq_source_descriptors(const struct inq_dying_source *source, int to[INQ_SOURCE_DESCRIPTORS]);
 
 /* Closes and frees all that it holds. */

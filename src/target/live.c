@@ -9,6 +9,7 @@
 #include "target/status_text.h"
 #include "target/stop.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ struct inq_live {
 	struct inq_copy copy;
 	int memory;         /* read and write, where there is a record */
 	uint64_t since_ns, held_us;
+	bool has_userfaultfd;
 	char remark[256];
 };
 
@@ -176,6 +178,12 @@ static bool use_copy(struct inq_live *live)
 		opened[i] = open(path, O_RDONLY | O_CLOEXEC);
 		good &= opened[i] >= 0;
 	}
+	/* What the copy cannot show: dying_slow.c. */
+	if (good && source->texts[INQ_DYING_MOUNTS].data) {
+		source->own_mem_fd = source->mem_fd;
+		source->own_pagemap_fd = source->pagemap_fd;
+		source->mem_fd = source->pagemap_fd = -1;
+	}
 	for (size_t i = 0; i < 3; i++) {
 		int unused = good ? *files[i].place : opened[i];
 
@@ -187,12 +195,38 @@ static bool use_copy(struct inq_live *live)
 	return good;
 }
 
+/* A fork may wait until whoever holds such a descriptor has read of it (UFFD_FEATURE_EVENT_FORK), and with it the thread
+ * that we borrowed. */
+static bool has_userfaultfd(int process)
+{
+	static const char kind[] = "anon_inode:[userfaultfd]";
+	int fds = inq_gather_open(process, "fd", O_RDONLY | O_DIRECTORY);
+	DIR *list = fds >= 0 ? fdopendir(fds) : NULL;
+	const struct dirent *entry;
+	char link[sizeof(kind)];
+	bool found = false;
+
+	if (!list && fds >= 0)
+		close(fds);
+	while (list && !found && (entry = readdir(list)))
+		found = readlinkat(fds, entry->d_name, link, sizeof(link)) == (ssize_t)sizeof(kind) - 1 &&
+			memcmp(link, kind, sizeof(kind) - 1) == 0;
+	if (list)
+		closedir(list);
+	return found;
+}
+
 static void make_copy(struct inq_live *live)
 {
 	const struct inq_gathered *gathered = &live->gathered;
 	const struct inq_dying_bytes *maps = &gathered->source.texts[INQ_DYING_MAPS];
 	struct inq_error error;
 
+	if (live->has_userfaultfd) {
+		snprintf(live->remark, sizeof(live->remark),
+			 "the process was not copied: its userfaultfd might hold the copying up");
+		return;
+	}
 	if (inq_copy_make(&live->stopped, gathered->source.mem_fd, gathered->source.texts[INQ_DYING_STATUS].data,
 			  gathered->source.texts[INQ_DYING_AUXV].data, gathered->source.texts[INQ_DYING_AUXV].size,
 			  &live->copy, &error) != INQ_OK) {
@@ -271,8 +305,10 @@ enum inq_status inq_live_open(uint32_t pid, const struct inq_live_options *optio
 		.core_fd = -1, .mem_fd = -1, .smaps_fd = -1, .cpuinfo_fd = -1, .os_release_fd = -1,
 		.pagemap_fd = -1};
 	status = open_process(live, err);
-	if (status == INQ_OK)
+	if (status == INQ_OK) {
+		live->has_userfaultfd = options->copy && has_userfaultfd(live->process);
 		status = stop(live, options->deadline_ms, err);
+	}
 	if (status == INQ_OK) {
 		find_files(live);
 		status = gather(live, options, err);

@@ -119,6 +119,7 @@ enum inq_region_flag {
 	INQ_REGION_STACK = 64,
 	INQ_REGION_HEAP = 128,
 	INQ_REGION_ANONYMOUS = 256,
+	INQ_REGION_MAY_HANG = 1024,  /* a file whose file system is a program, which may not answer */
 	INQ_REGION_DELETED = 512,    /* the file was gone or replaced; name is without " (deleted)" */
 };
 

@@ -56,6 +56,11 @@ void inq_touched_free(struct inq_touched *touched)
 	free(touched);
 }
 
+void inq_touched_forget(struct inq_touched *touched)
+{
+	touched->to = 0;
+}
+
 /* --- runs --------------------------------------------------------------------------------------------------- */
 
 /* Pages that are there; a page of zeroes is given for what was only read, and nobody wrote to it. */

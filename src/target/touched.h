@@ -16,9 +16,13 @@
 
 struct inq_touched;
 
-/* NULL without memory. The descriptor of a pagemap is borrowed; of a process that does not change meanwhile. */
+/* NULL without memory. The descriptor of a pagemap is borrowed; of a process that does not change meanwhile, or
+ * inq_touched_forget(). */
 struct inq_touched *inq_touched_new(int fd);
 void inq_touched_free(struct inq_touched *touched); /* accepts NULL */
+
+/* The process has changed: ask the kernel again. */
+void inq_touched_forget(struct inq_touched *touched);
 
 /* How many of `size` bytes from the address on are alike: in memory or swapped out (*ret_there), or neither, or the
  * page of zeroes, where that can be told. At least 1; 0: it cannot be known. Best asked in ascending order. */

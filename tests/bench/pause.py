@@ -24,10 +24,11 @@ PEERS = {
 
 
 def priority(level):
-    """Before exec, in the child; without root things are as they are."""
+    """Before exec, in the child; without root things are as they are; 0: the usual one."""
     def set_it():
         try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(level))
+            if level:
+                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(level))
         except PermissionError:
             pass
     return set_it
