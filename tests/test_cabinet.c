@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -312,6 +313,26 @@ Test(package, gives_every_file_a_name_of_its_own_and_takes_none_twice)
 	cr_assert_eq(package_add(&package, first, "/other/name", 0, name, &err), INQ_OK);
 	cr_expect_str_eq(name, "lib.so", "the same file is in already");
 	cr_expect_eq(package.count, 4);
+	package_done(&package);
+}
+
+Test(package, leaves_out_what_cannot_be_open_at_once)
+{
+	const struct rlimit few = {40, 40};
+	struct package package = {0};
+	char name[CABINET_NAME];
+	struct inq_error err;
+	enum inq_status status = INQ_OK;
+	int fd;
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	while (status == INQ_OK && (fd = memfd_create("image", MFD_CLOEXEC)) >= 0)
+		status = package_add(&package, fd, "/lib.so", 0, name, &err);
+	cr_expect_eq(status, INQ_LIMIT);
+	cr_expect_str_eq(err.text, "no more files may be open (ulimit -n)");
+	fd = memfd_create("the CAB itself", MFD_CLOEXEC);
+	cr_expect_geq(fd, 0, "nothing is left for the CAB");
+	close(fd);
 	package_done(&package);
 }
 

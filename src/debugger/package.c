@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { SPARE_DESCRIPTORS = 24 };
 
 static const char NOTES[] = "inquest.txt";
 
@@ -60,9 +63,23 @@ static bool reserve(struct package *package)
 	return true;
 }
 
-static enum inq_status check(const struct package *package, const struct stat *st, uint64_t others,
-			     struct inq_error *err)
+/* Every file stays open until the CAB is written, for which some more are needed. */
+static bool has_descriptors(int fd)
 {
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || (rlim_t)fd + SPARE_DESCRIPTORS < limit.rlim_cur)
+		return true;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	       (rlim_t)fd + SPARE_DESCRIPTORS < limit.rlim_cur;
+}
+
+static enum inq_status check(const struct package *package, int fd, const struct stat *st,
+			     uint64_t others, struct inq_error *err)
+{
+	if (!has_descriptors(fd))
+		return inq_fail(err, INQ_LIMIT, "no more files may be open (ulimit -n)");
 	if (!S_ISREG(st->st_mode))
 		return inq_fail(err, INQ_UNSUPPORTED, "no regular file");
 	if (package->count == PACKAGE_FILES)
@@ -89,7 +106,7 @@ enum inq_status package_add(struct package *package, int fd, const char *path, u
 		return INQ_OK;
 	}
 	if (status == INQ_OK)
-		status = check(package, &st, others, err);
+		status = check(package, fd, &st, others, err);
 	if (status != INQ_OK) {
 		close(fd);
 		return status;
