@@ -6,14 +6,10 @@
  */
 #include "target/target.h"
 
-#include "support/buffer.h"
 #include "support/file.h"
 #include "target/auxv.h"
-#include "target/core_arguments.h"
 #include "target/core_facts.h"
-#include "target/core_notes.h"
-#include "target/core_regions.h"
-#include "target/core_segments.h"
+#include "target/core_private.h"
 #include "target/link_map.h"
 #include "target/modules.h"
 #include "target/warnings.h"
@@ -27,52 +23,12 @@ enum {
 	NEAR_STACK =
 		64 *
 		1024, /* a stack pointer that ran over its guard is this close below its stack */
-	EXECUTABLE_MAX = 4096,
-	NAME_COLUMN = 73, /* of /proc/PID/maps */
 };
 #define NOTES_BYTES_MAX (512ull << 20)
 _Static_assert(sizeof(((struct inq_core_notes *)0)->program) <= INQ_THREAD_NAME, "a thread's name has room for it");
 
-/* Something that is made once. */
-struct made {
-	bool tried;
-	enum inq_status status;
-	struct inq_error err;
-};
-
-struct core {
-	struct inq_target target;
-	struct inq_file *file; /* owned */
-	struct inq_core_layout layout;
-	struct inq_core_notes notes;
-	struct inq_target *facts; /* of inquest's own note; NULL: none */
-	uint8_t *note_bytes[INQ_CORE_NOTES_MAX]; /* what notes point into */
-	struct inq_warnings warnings;
-	struct inq_system system;
-	struct inq_process process;
-	struct inq_exception exception;
-	struct inq_thread *threads;
-	struct inq_range *ranges;
-	size_t range_count;
-	struct inq_core_files files;
-	struct inq_region *regions;
-	size_t region_count;
-	struct inq_link_list links;
-	struct inq_module_list modules;
-	char executable[EXECUTABLE_MAX];
-	struct inq_buffer arguments, environment; /* NUL-terminated strings */
-	struct inq_buffer maps;
-	struct made arguments_made, maps_made, system_made, process_made, threads_made, ranges_made, regions_made, links_made,
-		modules_made;
-};
-
-static struct core *core_of(struct inq_target *self)
-{
-	return (struct core *)self; /* target is its first member */
-}
-
 /* Run `make` once, and answer the same ever after. */
-static enum inq_status once(struct core *core, struct made *made,
+enum inq_status inq_core_once(struct core *core, struct core_made *made,
 			    enum inq_status (*make)(struct core *, struct inq_error *),
 			    struct inq_error *err)
 {
@@ -165,7 +121,7 @@ static enum inq_status core_memory(struct inq_target *self, const struct inq_ran
 				   size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
-	enum inq_status status = once(core, &core->ranges_made, make_ranges, err);
+	enum inq_status status = inq_core_once(core, &core->ranges_made, make_ranges, err);
 
 	if (status != INQ_OK)
 		return status;
@@ -202,7 +158,7 @@ static enum inq_status core_regions(struct inq_target *self, const struct inq_re
 
 	if (core->facts && inq_target_regions(core->facts, ret, ret_count, NULL) == INQ_OK && *ret_count)
 		return INQ_OK;
-	status = once(core, &core->regions_made, make_regions, err);
+	status = inq_core_once(core, &core->regions_made, make_regions, err);
 	if (status != INQ_OK)
 		return status;
 	*ret = core->regions;
@@ -229,7 +185,7 @@ static enum inq_status core_link_map(struct inq_target *self, const struct inq_l
 				     struct inq_error *err)
 {
 	struct core *core = core_of(self);
-	enum inq_status status = once(core, &core->links_made, make_links, err);
+	enum inq_status status = inq_core_once(core, &core->links_made, make_links, err);
 
 	if (status == INQ_OK)
 		*ret = &core->links.map;
@@ -272,7 +228,7 @@ static enum inq_status core_modules(struct inq_target *self, const struct inq_mo
 
 	if (core->facts && inq_target_modules(core->facts, ret, ret_count, NULL) == INQ_OK && *ret_count)
 		return INQ_OK;
-	status = once(core, &core->modules_made, make_modules, err);
+	status = inq_core_once(core, &core->modules_made, make_modules, err);
 	if (status != INQ_OK)
 		return status;
 	*ret = core->modules.modules;
@@ -348,7 +304,7 @@ static enum inq_status core_threads(struct inq_target *self, const struct inq_th
 				    size_t *ret_count, struct inq_error *err)
 {
 	struct core *core = core_of(self);
-	enum inq_status status = once(core, &core->threads_made, make_threads, err);
+	enum inq_status status = inq_core_once(core, &core->threads_made, make_threads, err);
 
 	if (status != INQ_OK)
 		return status;
@@ -444,7 +400,7 @@ static enum inq_status core_process(struct inq_target *self, const struct inq_pr
 
 	if (core->facts && inq_target_process(core->facts, ret, NULL) == INQ_OK)
 		return INQ_OK;
-	status = once(core, &core->process_made, make_process, err);
+	status = inq_core_once(core, &core->process_made, make_process, err);
 	if (status == INQ_OK)
 		*ret = &core->process;
 	return status;
@@ -503,108 +459,10 @@ static enum inq_status core_system(struct inq_target *self, const struct inq_sys
 
 	if (core->facts && inq_target_system(core->facts, ret, NULL) == INQ_OK)
 		return INQ_OK;
-	status = once(core, &core->system_made, make_system, err);
+	status = inq_core_once(core, &core->system_made, make_system, err);
 	if (status == INQ_OK)
 		*ret = &core->system;
 	return status;
-}
-
-static enum inq_status make_arguments(struct core *core, struct inq_error *err)
-{
-	return inq_core_arguments_find(&core->target, core->notes.auxv, core->layout.pointer_size, &core->arguments,
-				       &core->environment, err);
-}
-
-/* As /proc/PID/maps would be, of what the core says: neither devices nor inodes, nor whether most of it is shared. */
-static enum inq_status make_maps(struct core *core, struct inq_error *err)
-{
-	const struct inq_region *regions;
-	size_t count;
-	enum inq_status status = core_regions(&core->target, &regions, &count, err);
-
-	for (size_t i = 0; status == INQ_OK && i < count; i++) {
-		const struct inq_region *region = &regions[i];
-		size_t start = core->maps.size, width;
-
-		inq_buffer_printf(&core->maps, "%08llx-%08llx %c%c%c%c %08llx 00:00 0",
-				  (unsigned long long)region->base, (unsigned long long)(region->base + region->size),
-				  region->protection & INQ_PROT_READ ? 'r' : '-',
-				  region->protection & INQ_PROT_WRITE ? 'w' : '-',
-				  region->protection & INQ_PROT_EXEC ? 'x' : '-',
-				  region->flags & INQ_REGION_SHARED ? 's' : 'p',
-				  (unsigned long long)region->file_offset);
-		width = core->maps.size - start;
-		inq_buffer_printf(&core->maps, "%*s%s%s\n", !*region->name ? 0 : width < NAME_COLUMN ? (int)(NAME_COLUMN - width) : 1,
-				  "", region->name, region->flags & INQ_REGION_DELETED ? " (deleted)" : "");
-	}
-	if (status == INQ_OK && !core->maps.size)
-		return inq_fail(err, INQ_ABSENT, "a core without mappings");
-	return status == INQ_OK && !inq_buffer_ok(&core->maps) ? inq_fail(err, INQ_NO_MEMORY, "maps: no memory") : status;
-}
-
-static enum inq_status core_text(struct inq_target *self, enum inq_text_kind kind, const char **ret,
-				 size_t *ret_size, struct inq_error *err)
-{
-	struct core *core = core_of(self);
-
-	if (kind != INQ_TEXT_AUXV && core->facts &&
-	    inq_target_text(core->facts, kind, ret, ret_size, NULL) == INQ_OK)
-		return INQ_OK;
-	if (kind == INQ_TEXT_AUXV && core->notes.auxv.data) {
-		*ret = (const char *)core->notes.auxv.data;
-		*ret_size = core->notes.auxv.size;
-		return INQ_OK;
-	}
-	if (kind == INQ_TEXT_MAPS && once(core, &core->maps_made, make_maps, err) == INQ_OK) {
-		*ret = (const char *)core->maps.data;
-		*ret_size = core->maps.size;
-		return INQ_OK;
-	}
-	if ((kind == INQ_TEXT_CMDLINE || kind == INQ_TEXT_ENVIRON) &&
-	    once(core, &core->arguments_made, make_arguments, err) == INQ_OK) {
-		const struct inq_buffer *text = kind == INQ_TEXT_CMDLINE ? &core->arguments : &core->environment;
-
-		*ret = (const char *)text->data;
-		*ret_size = text->size;
-		if (text->size)
-			return INQ_OK;
-	}
-	return inq_fail(err, INQ_ABSENT, "a core has no such text");
-}
-
-/* --- what only a core of inquest's own has --------------------------------------------------------
- */
-
-#define FROM_FACTS(ask, self, err, ...)                                                             \
-	(core_of(self)->facts ? ask(core_of(self)->facts, __VA_ARGS__)                              \
-			      : inq_fail(err, INQ_ABSENT, "a core does not say that"))
-
-static enum inq_status core_unloaded(struct inq_target *self, const struct inq_module **ret, size_t *ret_count,
-				     struct inq_error *err)
-{
-	return FROM_FACTS(inq_target_unloaded, self, err, ret, ret_count, err);
-}
-
-static enum inq_status core_annotations(struct inq_target *self, const struct inq_annotation **ret, size_t *ret_count,
-					struct inq_error *err)
-{
-	return FROM_FACTS(inq_target_annotations, self, err, ret, ret_count, err);
-}
-
-static enum inq_status core_handles(struct inq_target *self, const struct inq_handle **ret, size_t *ret_count,
-				    struct inq_error *err)
-{
-	return FROM_FACTS(inq_target_handles, self, err, ret, ret_count, err);
-}
-
-static enum inq_status core_token(struct inq_target *self, const struct inq_token **ret, struct inq_error *err)
-{
-	return FROM_FACTS(inq_target_token, self, err, ret, err);
-}
-
-static enum inq_status core_counters(struct inq_target *self, const struct inq_counters **ret, struct inq_error *err)
-{
-	return FROM_FACTS(inq_target_counters, self, err, ret, err);
 }
 
 static enum inq_status core_warning(struct inq_target *self, size_t index, const char **ret)
@@ -612,8 +470,8 @@ static enum inq_status core_warning(struct inq_target *self, size_t index, const
 	struct core *core = core_of(self);
 
 	/* What is found only when the parts are made belongs to the answer. */
-	(void)once(core, &core->threads_made, make_threads, NULL);
-	(void)once(core, &core->modules_made, make_modules, NULL);
+	(void)inq_core_once(core, &core->threads_made, make_threads, NULL);
+	(void)inq_core_once(core, &core->modules_made, make_modules, NULL);
 	return inq_warnings_get(&core->warnings, index, ret);
 }
 
@@ -631,6 +489,7 @@ static void core_free(struct inq_target *self)
 	free(core->ranges);
 	free(core->regions);
 	inq_core_files_done(&core->files);
+	inq_told_done(&core->told);
 	inq_buffer_done(&core->arguments);
 	inq_buffer_done(&core->environment);
 	inq_buffer_done(&core->maps);
@@ -655,13 +514,13 @@ static const struct inq_target_ops core_ops = {
 	.read = core_read,
 	.xstate = core_xstate,
 	.exception = core_exception,
-	.text = core_text,
+	.text = inq_core_text,
 	.link_map = core_link_map,
-	.unloaded = core_unloaded,
-	.annotations = core_annotations,
-	.handles = core_handles,
-	.token = core_token,
-	.counters = core_counters,
+	.unloaded = inq_core_unloaded,
+	.annotations = inq_core_annotations,
+	.handles = inq_core_handles,
+	.token = inq_core_token,
+	.counters = inq_core_counters,
 	.warning = core_warning,
 	.free = core_free,
 };

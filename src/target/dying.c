@@ -551,8 +551,8 @@ static enum inq_status dying_unloaded(struct inq_target *target, const struct in
 
 	if (status != INQ_OK)
 		return status;
-	*ret = dying->unloaded;
-	*ret_count = dying->unloaded_count;
+	*ret = dying->told.unloaded;
+	*ret_count = dying->told.unloaded_count;
 	return INQ_OK;
 }
 
@@ -564,8 +564,8 @@ static enum inq_status dying_annotations(struct inq_target *target, const struct
 
 	if (status != INQ_OK)
 		return status;
-	*ret = dying->annotations;
-	*ret_count = dying->annotation_count;
+	*ret = dying->told.annotations;
+	*ret_count = dying->told.annotation_count;
 	return INQ_OK;
 }
 
@@ -600,10 +600,7 @@ static void dying_free(struct inq_target *target)
 	inq_touched_free(dying->touched);
 	inq_touched_free(dying->slow_touched);
 	inq_dying_wanted_done(dying);
-	free(dying->annotation_texts);
-	free(dying->annotations);
-	free(dying->unloaded_texts);
-	free(dying->unloaded);
+	inq_told_done(&dying->told);
 	struct inq_buffer *buffers[] = {
 		&dying->cpuinfo.bytes, &dying->os_release.bytes, &dying->release, &dying->version,
 		&dying->distribution, &dying->executable, &dying->arguments, &dying->warnings,
@@ -668,11 +665,10 @@ enum inq_status inq_target_open_dying(const struct inq_dying_source *source,
 	inq_dying_thread_facts(dying);
 	if (dying->core.problem[0])
 		inq_dying_warn(dying, "%s", dying->core.problem);
-	if (source->record) {
+	if (source->record)
 		inq_dying_record_read(dying);
-		/* What else it tells as well, while there is memory to read it from. */
-		(void)inq_dying_told_make(dying, NULL);
-	}
+	/* What else the stub tells as well, while there is memory to read it from. */
+	(void)inq_dying_told_make(dying, NULL);
 	inq_dying_thread_starts(dying);
 	*ret = &dying->target;
 	return INQ_OK;

@@ -8,6 +8,7 @@
 #include "target/dying_core.h"
 #include "target/handles.h"
 #include "target/jit.h"
+#include "target/told.h"
 #include "target/link_map.h"
 #include "target/modules.h"
 #include "target/proc_facts.h"
@@ -76,12 +77,7 @@ struct inq_dying {
 	bool has_jit;                  /* the stub's record was read */
 	struct inq_jit jit;
 	struct inq_dying_once told_once;
-	struct inq_record_annotation *annotation_texts;
-	struct inq_annotation *annotations;
-	size_t annotation_count;
-	struct inq_record_unloaded *unloaded_texts;
-	struct inq_module *unloaded;
-	size_t unloaded_count;
+	struct inq_told told;
 };
 
 /* Say something to the person who opens the dump. */

@@ -119,68 +119,17 @@ void inq_dying_record_read(struct inq_dying *dying)
 	}
 }
 
-static enum inq_status make_annotations(struct inq_dying *dying)
-{
-	size_t capacity = INQ_RECORD_ANNOTATIONS;
-
-	dying->annotation_texts = calloc(capacity, sizeof(*dying->annotation_texts));
-	dying->annotations = calloc(capacity, sizeof(*dying->annotations));
-	if (!dying->annotation_texts || !dying->annotations)
-		return INQ_NO_MEMORY;
-	for (size_t i = 0; i < capacity; i++) {
-		struct inq_record_annotation *text = &dying->annotation_texts[dying->annotation_count];
-
-		if (inq_jit_annotation(&dying->target, &dying->jit, i, text, NULL) != INQ_OK)
-			continue;
-		dying->annotations[dying->annotation_count++] = (struct inq_annotation){
-			.key = text->key,
-			.value = text->value,
-			.safe = text->flags & INQ_RECORD_SAFE,
-		};
-	}
-	return INQ_OK;
-}
-
-static enum inq_status make_unloaded(struct inq_dying *dying)
-{
-	size_t capacity = INQ_RECORD_UNLOADED;
-
-	dying->unloaded_texts = calloc(capacity, sizeof(*dying->unloaded_texts));
-	dying->unloaded = calloc(capacity, sizeof(*dying->unloaded));
-	if (!dying->unloaded_texts || !dying->unloaded)
-		return INQ_NO_MEMORY;
-	for (size_t i = 0; i < capacity; i++) {
-		struct inq_record_unloaded *text = &dying->unloaded_texts[dying->unloaded_count];
-		struct inq_module *module = &dying->unloaded[dying->unloaded_count];
-
-		if (inq_jit_unloaded(&dying->target, &dying->jit, i, text, NULL) != INQ_OK)
-			continue;
-		dying->unloaded_count++;
-		*module = (struct inq_module){
-			.base = text->base,
-			.size = text->size,
-			.path = text->name,
-			.debug_file = "",
-			.debug_kind = text->build_id_size ? INQ_DEBUG_BUILD_ID : INQ_DEBUG_NONE,
-			.id_size = (uint8_t)text->build_id_size,
-			.unloaded = true,
-		};
-		memcpy(module->id, text->build_id, text->build_id_size);
-	}
-	return INQ_OK;
-}
-
 enum inq_status inq_dying_told_make(struct inq_dying *dying, struct inq_error *err)
 {
-	if (!dying->has_jit || !dying->jit.extended)
-		return inq_fail(err, INQ_ABSENT, "no record of the stub");
 	if (!dying->told_once.done) {
 		dying->told_once.done = true;
-		dying->told_once.status = make_annotations(dying);
+		dying->told_once.status = dying->has_jit && dying->jit.extended
+						  ? INQ_OK
+						  : inq_told_find(&dying->target, &dying->jit, NULL);
 		if (dying->told_once.status == INQ_OK)
-			dying->told_once.status = make_unloaded(dying);
+			dying->told_once.status = inq_told_make(&dying->target, &dying->jit, &dying->told, NULL);
 	}
 	if (dying->told_once.status != INQ_OK)
-		return inq_fail(err, dying->told_once.status, "annotations: out of memory");
+		return inq_fail(err, dying->told_once.status, "no record of the stub");
 	return INQ_OK;
 }

@@ -18,6 +18,10 @@
 #define INQ_RECORD_VERSION_OLDEST 1u /* of the same layout, but knows no INQ_COMMAND_HOLD */
 #define INQ_RECORD_KNOWN(version) ((version) >= INQ_RECORD_VERSION_OLDEST && (version) <= INQ_RECORD_VERSION)
 
+/* A note of the stub's image says where the record is: 4 bytes, the distance from themselves to it. */
+#define INQ_RECORD_NOTE_OWNER "inquest"
+#define INQ_RECORD_NOTE 1u
+
 enum {
 	INQ_RECORD_UNLOADED = 64,       /* modules that the ring remembers, as ntdll's */
 	INQ_RECORD_MODULE_NAME = 96,

@@ -574,6 +574,17 @@ def links(dump, truth, run):
     return [] if told == real else ["/%s: the loader's list %s, in memory %s" % (run, told, real)]
 
 
+def unloaded(dump, truth, run):
+    """What plenty loaded and unloaded at its start, as the stub remembers it; nobody else does."""
+    told = dump.unloaded()
+    if not truth.has_stub:
+        return ["/%s: unloaded modules %s of a process without the stub" % (run, told)] if told else []
+    if [os.path.basename(name) for _base, _size, name in told] != ["plugin.so"] or not told[0][1]:
+        return ["/%s: unloaded modules %s" % (run, told)]
+    base = told[0][0]
+    return ["/%s: unloaded module at %#x" % (run, base)] if base % PAGE or not 1 << 20 < base < 1 << 47 else []
+
+
 def kernel_side(dump, truth, run):
     text = dump.text(md.INQUEST_KERNEL)
     return ["/%s: the kernel's side of thread %d lacks %s" % (run, tid, name)
@@ -587,7 +598,7 @@ CHECKS = (
     (regions, (md.MEMORY_INFO_LIST,)), (handles, (md.HANDLE_DATA,)), (thread_times, (md.THREAD_INFO_LIST,)),
     (auxv, (md.AUXV,)), (arguments, (md.CMD_LINE,)), (texts, (md.PROC_STATUS, md.MAPS)),
     (maps_of_core, (md.MAPS,)), (process, (md.MISC_INFO, md.SYSTEM_INFO)), (token, (md.TOKEN,)),
-    (exception, (md.EXCEPTION,)),
+    (exception, (md.EXCEPTION,)), (unloaded, (md.UNLOADED,)),
     (counters, (md.VM_COUNTERS, md.SYSTEM_MEMORY)), (links, (md.DSO_DEBUG,)), (kernel_side, (md.INQUEST_KERNEL,)),
 )
 

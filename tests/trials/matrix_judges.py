@@ -119,7 +119,18 @@ def same_dump(one, other, what):
         return wrong + same_memory(first, second, what)
 
 
-READ = {minidump.THREAD_LIST: lambda d: [(t.tid, t.teb, t.context, t.stack) for t in d.threads()],
+def threads_of(dump):
+    """Extended registers by component: a core has them where Intel's processors do, which AMD's do not."""
+    xstate = dump.misc()["xstate"]
+    return [(t.tid, t.teb, t.stack, t.context[:minidump.CONTEXT_SIZE], {bit: t.component(xstate, bit) for bit in xstate})
+            for t in dump.threads()]
+
+
+def misc_of(dump):
+    return dump.stream(minidump.MISC_INFO)[:832], {bit: size for bit, (_at, size) in dump.misc()["xstate"].items()}
+
+
+READ = {minidump.THREAD_LIST: threads_of, minidump.MISC_INFO: misc_of,
         minidump.THREAD_NAMES: lambda d: d.thread_names(), minidump.MODULE_LIST: lambda d: d.modules(),
         minidump.UNLOADED: lambda d: d.unloaded(), minidump.EXCEPTION: lambda d: d.exception(),
         minidump.HANDLE_DATA: lambda d: d.handles(), minidump.SYSTEM_INFO: lambda d: d.system(),

@@ -40,6 +40,7 @@ class Victim:
         if lost:
             raise Skip(lost)
         environment = dict(os.environ, **options.pop("env", {}))
+        self.has_stub = stub
         if stub:
             environment.update(LD_PRELOAD=context.tree.stub)
         if letters:
@@ -54,7 +55,7 @@ class Victim:
 
     def truth(self):
         truth = process_truth.Truth(self.pid)
-        truth.rseq_offset = self.facts["rseq"]
+        truth.rseq_offset, truth.has_stub = self.facts["rseq"], self.has_stub
         truth.seen_by_lsof, truth.seen_by_ss = truth.open_files(), truth.sockets()
         return truth
 
