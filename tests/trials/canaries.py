@@ -53,8 +53,9 @@ class Tally:
     def p(self):
         """How likely so many or more of the secrets are by chance; 1: as likely as can be."""
         total, share = self.secrets + self.decoys, 1 / (DECOYS + 1)
-        return sum(math.comb(total, k) * share ** k * (1 - share) ** (total - k)
-                   for k in range(self.secrets, total + 1)) if self.secrets else 1.0
+        ways = lambda k: math.lgamma(total + 1) - math.lgamma(k + 1) - math.lgamma(total - k + 1)
+        return min(1.0, sum(math.exp(ways(k) + k * math.log(share) + (total - k) * math.log(1 - share))
+                            for k in range(self.secrets, total + 1))) if self.secrets else 1.0
 
     def __str__(self):
         return ("%d files, %.1f MB, %.2e windows of 4 bytes in each: %d short finds, %.1f by chance (p %.2g)"
