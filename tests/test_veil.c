@@ -380,6 +380,34 @@ Test(veil, shows_only_names_of_threads_that_are_known)
 	cr_expect_str_eq(veil_thread_name(veil, "hunter2"), "");
 }
 
+Test(veil, says_its_words_without_quotes_and_folders)
+{
+	static const struct {
+		enum inq_veil_stack stack;
+		enum inq_veil_names names;
+		const char *text, *said;
+	} rows[] = {
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE, "/home/anna/a.dmp: 'hunter2' is gone", "a.dmp: '' is gone"},
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_FULL, "/home/a.dmp: 'hunter2' is gone", "/home/a.dmp: '' is gone"},
+		{INQ_VEIL_STACK_WHOLE, INQ_VEIL_NAMES_BARE, "/home/a.dmp: 'hunter2' is gone", "a.dmp: 'hunter2' is gone"},
+		{INQ_VEIL_STACK_WHOLE, INQ_VEIL_NAMES_FULL, "/home/a.dmp: 'hunter2'", "/home/a.dmp: 'hunter2'"},
+		/* Apostrophes are none, and quoted text may hold them. */
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE, "a process's 'hunter2' of 3", "a process's '' of 3"},
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE, "a 'hun' ter' 2' of 3", "a '' of 3"},
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE, "'a' or 'hunter2' of 3", "'' of 3"},
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE, "cut off: 'hunter2", "cut off: ''"},
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE, "a process's own", "a process's own"},
+		{INQ_VEIL_STACK_FRAMES_ONLY, INQ_VEIL_NAMES_BARE, "", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		hang(rows[i].stack, rows[i].names);
+		cr_expect_str_eq(inq_veil_words(veil, rows[i].text), rows[i].said, "%s: '%s'", rows[i].text,
+				 inq_veil_words(veil, rows[i].text));
+		cleanup();
+	}
+}
+
 Test(veil, shows_only_names_of_mappings_that_the_kernel_or_a_module_gave)
 {
 	static const struct {

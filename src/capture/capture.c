@@ -22,7 +22,8 @@ void inq_run_say(struct inq_run *run, bool incomplete, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	inq_buffer_printf(&run->comment, "%s\n", line);
+	/* Errors quote: names of the target's, of files on this machine. */
+	inq_buffer_printf(&run->comment, "%s\n", inq_veil_words(run->veil, line));
 	run->incomplete |= incomplete;
 }
 

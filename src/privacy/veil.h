@@ -116,6 +116,10 @@ void inq_veil_stacks(struct inq_veil *veil, const struct inq_range **ret, size_t
 enum inq_status inq_veil_verify(struct inq_veil *veil, struct inq_target *written, size_t *ret_bad,
 				struct inq_error *err);
 
+/* Words of ours about the target, as they may be written: quotes are the target's, or the user's, and empty under r;
+ * no folders under R. Borrowed from the veil, or `text` itself; "" without memory. */
+const char *inq_veil_words(struct inq_veil *veil, const char *text);
+
 /* --- what is said instead of a value --------------------------------------------------------- */
 
 enum { INQ_VEIL_CLASSES = 40 }; /* registers by DWARF number */

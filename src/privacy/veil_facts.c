@@ -4,6 +4,7 @@
 
 #include "privacy/veil_private.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -495,25 +496,34 @@ static enum inq_status veil_annotations(struct inq_target *target, const struct 
 	return INQ_OK;
 }
 
-/* The target's warnings without what they quote, then the veil's own notes. */
 static const char *without_quotes(struct inq_veil *veil, const char *text)
 {
 	struct inq_buffer clean = {0};
-	const char *kept;
+	const char *first = text, *last = strrchr(text, '\''), *kept;
 
-	for (bool quoted = false; *text; text++) {
-		if (*text == '\'') {
-			quoted = !quoted;
-			inq_buffer_append(&clean, "'", 1);
-		} else if (!quoted) {
-			inq_buffer_append(&clean, text, 1);
-		}
-	}
+	/* Not an apostrophe, which stands behind a letter. */
+	while (*first && (*first != '\'' || (first > text && isalnum((unsigned char)first[-1]))))
+		first++;
+	if (!*first)
+		return text;
+	/* What is quoted may hold quotes: up to the last one. */
+	inq_buffer_append(&clean, text, (size_t)(first - text));
+	inq_buffer_puts(&clean, "''");
+	if (last > first)
+		inq_buffer_puts(&clean, last + 1);
 	kept = veil_keep_string(veil, inq_buffer_text(&clean), clean.size);
 	inq_buffer_done(&clean);
 	return kept;
 }
 
+const char *inq_veil_words(struct inq_veil *veil, const char *text)
+{
+	if (veil_filters(veil))
+		text = without_quotes(veil, text);
+	return veil_bares(veil) ? bare_text(veil, text) : text;
+}
+
+/* The target's warnings without what they quote, then the veil's own notes. */
 static enum inq_status veil_warning(struct inq_target *target, size_t index, const char **ret)
 {
 	struct inq_veil *veil = veil_of(target);
@@ -522,7 +532,7 @@ static enum inq_status veil_warning(struct inq_target *target, size_t index, con
 	size_t inner = 0;
 
 	if (inq_target_warning(veil->inner, index, &text) == INQ_OK) {
-		*ret = veil_filters(veil) ? without_quotes(veil, text) : text;
+		*ret = inq_veil_words(veil, text);
 		return INQ_OK;
 	}
 	while (inner < index && inq_target_warning(veil->inner, inner, &text) == INQ_OK)
