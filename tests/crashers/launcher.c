@@ -9,7 +9,8 @@
  *                                          process of the victim's to which those collectors then belong
  *   becomes COLLECTOR DIRECTORY GUARD FILE with the collector at work, runs a set-user-ID program
  *   guard FILE                             that program: has the file in its memory
- *   bait WORD COLLECTOR DIRECTORY          has the word in its memory, and a record; with "-" no collector
+ *   bait WORD COLLECTOR DIRECTORY          has the word in its memory, and a record; with "-" no collector. Hands its
+ *                                          environment down
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@ enum { ROUNDS_MAX = 100000, SECRET = 64 };
 static struct inq_record record;
 static siginfo_t info = {.si_signo = SIGSEGV, .si_code = SEGV_MAPERR};
 static ucontext_t context;
+static char *nothing[] = {NULL}, **handed_down = nothing; /* the collector's environment */
 
 static int fail(const char *what)
 {
@@ -70,13 +72,12 @@ static void run_collector(const char *collector, pid_t pid, const char *director
 {
 	char p[12], j[20], d[512];
 	char *argv[] = {(char *)collector, "-p", p, "-j", j, "--dump=ma,no-snapshot", directory ? d : NULL, NULL};
-	char *environment[] = {NULL};
 
 	snprintf(p, sizeof(p), "%d", (int)pid);
 	snprintf(j, sizeof(j), "%lx", (unsigned long)&record);
 	if (directory)
 		snprintf(d, sizeof(d), "--directory=%s", directory);
-	execve(collector, argv, environment);
+	execve(collector, argv, handed_down);
 	_exit(126);
 }
 
@@ -285,6 +286,7 @@ static int mode_guard(char **argv)
 
 static int mode_bait(char **argv)
 {
+	handed_down = environ;
 	fill_record();
 	if (strcmp(argv[1], "-") != 0 && !vfork())
 		run_collector(argv[1], getppid(), argv[2]);

@@ -6,6 +6,7 @@ R numbers are those of the requirements that the trials stand for.
 """
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -317,3 +318,126 @@ def says_degraded(context):
         end = here.crash(["setpriv", "--no-new-privs", here.program(), "plain"])
         told = signalled(here, end.dump, ".dumpdebug")
         expect("without privilege, as user %d may" % here.user.pw_uid in told, "not told: %s", told[-600:])
+
+
+HOSTILE_NAMES = """LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT LD_DEBUG_OUTPUT GCONV_PATH LOCPATH NLSPATH TMPDIR HOME IFS PATH ENV
+MALLOC_TRACE GLIBC_TUNABLES RES_OPTIONS HOSTALIASES LOCALDOMAIN DEBUGINFOD_URLS http_proxy INQUEST INQUEST_DIR TZ TZDIR
+LC_ALL LANG TERM TERMINFO SHELL PYTHONPATH ASAN_OPTIONS""".split()
+
+
+@trial("stub.security.R12-what-is-opened")
+def what_is_opened(context):
+    """With a hostile environment handed down to it: what the collector, its keeper and its worker open, from their first
+    step to their last, is on this list, and they run, connect and make nothing."""
+    if not shutil.which("strace"):
+        raise Skip("no strace here")
+    with HeldLab(context) as here, collecting() as wrong, tempfile.NamedTemporaryFile() as log:
+        allowed = ("/proc/self/", "/proc/cpuinfo", "/dev/null", "/etc/os-release", "/usr/lib/os-release",
+                   "/sys/devices/system/cpu", here.tree.config, here.folder)
+        environment = {name: here.folder + "/evil" for name in HOSTILE_NAMES if not name.startswith("LD_")}
+        environment.update({"V%d" % i: "x" * 100 for i in range(170)}, MALLOC_PERTURB_="7", MALLOC_CHECK_="3")
+        here.want("start")
+        process = here.start([os.path.join(here.crashers, "launcher"), "bait", "word", here.tree.collector, here.folder],
+                             environment=environment)
+        pid = here.held()
+        here.forget()
+        with open("/proc/%d/environ" % pid, "rb") as f:
+            expect(b"GCONV_PATH" in f.read(), "the environment was not handed down")
+        tracer = subprocess.Popen(["strace", "-f", "-y", "-o", log.name, "-p", str(pid)], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        tracer.stderr.readline()
+        os.kill(pid, signal.SIGCONT)
+        kernel.wait_until(lambda: not here.collectors(), 20)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+        tracer.wait(10)
+        tracer.stderr.close()
+        with open(log.name, encoding="utf-8", errors="replace") as f:
+            lines = f.read().splitlines()
+        opened = [found for found in (re.search(r'open(?:at2?)?\((?:AT_FDCWD<[^>]*>|AT_FDCWD|\d+<([^>]*)>), "([^"]*)"', line)
+                                      for line in lines) if found]
+        expect(len(opened) > 20 and here.dumps(), "%d were opened, dumps: %s", len(opened), here.dumps())
+        for found in opened:
+            path = os.path.normpath(os.path.join(found.group(1) or "/", found.group(2)))
+            if not path.startswith(allowed) and not re.match(r"/proc/%d(/|$)" % process.pid, path):
+                wrong.append("opens '%s'" % path)
+        wrong += [line[:120] for line in lines
+                  if re.search(r"^\d+ +(execve|connect|bind|mkdir|mkdirat|symlink|unlink|unlinkat|rename|mount)\(", line)]
+
+
+def unified():
+    """Where control groups of the second version are."""
+    for place in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+        if os.path.exists(os.path.join(place, "cgroup.procs")) and os.access(place, os.W_OK):
+            return place
+    raise Skip("no control groups of version 2 here")
+
+
+@contextlib.contextmanager
+def group(name):
+    """A control group for a while: a function that puts a process into it, and one that freezes it or not."""
+    path = os.path.join(unified(), "inquest-trial-%s-%d" % (name, os.getpid()))
+    os.mkdir(path)
+
+    def put(file, value):
+        with open(os.path.join(path, file), "w", encoding="ascii") as f:
+            f.write(str(value))
+    try:
+        if not os.path.exists(os.path.join(path, "cgroup.freeze")):
+            raise Skip("control groups cannot be frozen here")
+        yield lambda pid: put("cgroup.procs", pid), lambda frozen: put("cgroup.freeze", int(frozen))
+    finally:
+        with contextlib.suppress(OSError):
+            put("cgroup.freeze", 0)
+        kernel.wait_until(lambda: not remove_group(path), 5)
+
+
+def remove_group(path):
+    """False when it is gone."""
+    try:
+        os.rmdir(path)
+    except OSError:
+        return os.path.exists(path)
+    return False
+
+
+@trial("stub.hold.R15-frozen-meanwhile")
+def frozen(context):
+    """The program frozen or stopped while the collector works: that ends all the same, and the program dies once it may
+    go on. The collector frozen: the program dies at the stub's deadline."""
+    with HeldLab(context) as here, group("program") as (put, freeze), group("collector") as (put_ours, freeze_ours), \
+            collecting() as wrong:
+        for how in ("frozen", "stopped"):
+            here.want("opened")
+            process = here.crashing("threads", "3")
+            held = here.held()
+            here.forget()
+            if how == "frozen":
+                put(process.pid)
+                freeze(True)
+            else:
+                os.kill(process.pid, signal.SIGSTOP)
+            os.kill(held, signal.SIGCONT)
+            if not kernel.wait_until(lambda: not [p for p in here.collectors()], 12):
+                wrong.append("%s: the collector does not end" % how)
+            if process.poll() is not None and how == "frozen":
+                wrong.append("frozen: the program is gone")
+            freeze(False)
+            os.kill(process.pid, signal.SIGCONT)
+            end = here.finish_alone(process, time.monotonic())
+            if end[0] != -SEGV or end[1] > 7:
+                wrong.append("%s: status %s after %.1f s" % (how, *end))
+        here.want("stopped")
+        process = here.crashing("threads", "3")
+        start = time.monotonic()
+        put_ours(here.held())
+        here.forget()
+        freeze_ours(True)
+        here.go_on()
+        end = here.finish_alone(process, start)
+        if end[0] != -SEGV or end[1] > 7:
+            wrong.append("the collector frozen: status %s after %.1f s" % end)
+        freeze_ours(False)
+        wrong += half_done(here)
