@@ -332,8 +332,10 @@ def what_is_opened(context):
     if not shutil.which("strace"):
         raise Skip("no strace here")
     with HeldLab(context) as here, collecting() as wrong, tempfile.NamedTemporaryFile() as log:
-        allowed = ("/proc/self/", "/proc/cpuinfo", "/dev/null", "/etc/os-release", "/usr/lib/os-release",
-                   "/sys/devices/system/cpu", here.tree.config, here.folder)
+        # All of /proc: with the letters that launcher asks for, what is at the other ends of pipes is looked for there, as
+        # the user.
+        allowed = re.compile(r"(/proc(/.*)?|/dev/null|/etc/os-release|/usr/lib/os-release|/sys/devices/system/cpu(/.*)?"
+                             r"|%s|%s)" % (re.escape(here.tree.config), re.escape(here.folder)))
         environment = {name: here.folder + "/evil" for name in HOSTILE_NAMES if not name.startswith("LD_")}
         environment.update({"V%d" % i: "x" * 100 for i in range(170)}, MALLOC_PERTURB_="7", MALLOC_CHECK_="3")
         here.want("start")
@@ -361,7 +363,7 @@ def what_is_opened(context):
         expect(len(opened) > 20 and here.dumps(), "%d were opened, dumps: %s", len(opened), here.dumps())
         for found in opened:
             path = os.path.normpath(os.path.join(found.group(1) or "/", found.group(2)))
-            if not path.startswith(allowed) and not re.match(r"/proc/%d(/|$)" % process.pid, path):
+            if not allowed.fullmatch(path):
                 wrong.append("opens '%s'" % path)
         wrong += [line[:120] for line in lines
                   if re.search(r"^\d+ +(execve|connect|bind|mkdir|mkdirat|symlink|unlink|unlinkat|rename|mount)\(", line)]
