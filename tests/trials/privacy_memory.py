@@ -12,8 +12,10 @@ import lab
 from privacy_lab import Live
 from security_confinement import held_at, hooked_lab
 from security_spool import settings
+from stub_hold import HeldLab
 from trial import Skip, collecting, expect, trial
 
+CAP_SYS_RESOURCE = 24
 NO_CORE = 1    # bytes: the limit with which the kernel pipes no core, see core(5)
 
 
@@ -63,6 +65,21 @@ def worker_is_locked(context):
             with held_at(here, point) as pid:
                 looks_inside(pid, wrong, point)
                 leaves_no_core(pid, wrong, point)
+
+
+@trial("privacy.memory.R51-the-collector-is-locked")
+def collector_is_locked(context):
+    """The same of the collector and its worker, where root may raise limits; no core of any of the three."""
+    may_lock = int(lab.status_field("self", "CapBnd")[0], 16) >> CAP_SYS_RESOURCE & 1
+    with HeldLab(context) as here, collecting() as wrong:
+        for role, point, pid in here.all_points():
+            if point in ("start", "arguments"):
+                continue
+            leaves_no_core(pid, wrong, "%s, %s" % (role, point))
+            if may_lock and role != "keeper":
+                looks_inside(pid, wrong, "%s, %s" % (role, point))
+    if not may_lock:
+        raise Skip("no core, but root here may not raise the limit of locked memory (CAP_SYS_RESOURCE)")
 
 
 # --- swap ---------------------------------------------------------------------------------------------------------
