@@ -588,6 +588,13 @@ static bool begin(struct collect *collect)
 	return true;
 }
 
+/* With the first process of a namespace the kernel kills all others in it, us and any copy too: then the dump comes
+ * first, as far as the stub's deadline lets it. */
+static bool ends_with_it(const struct collect *collect)
+{
+	return collect->args.pid == 1;
+}
+
 /* Everything for which the process has to wait; it may go when this returns. */
 static bool gather(struct collect *collect)
 {
@@ -608,7 +615,7 @@ static bool gather(struct collect *collect)
 	}
 	inq_worker_acquire(&job, &collect->options, &collect->gathered);
 	name_dump(collect);
-	if (!collect->refuse_snapshot)
+	if (!collect->refuse_snapshot && !ends_with_it(collect))
 		make_snapshot(collect);
 	/* With its memory in hand the rest is no matter of theirs. */
 	return collect->snapshot.pid || (start_worker(collect) && hear(collect, INQ_WORKER_RELEASED, hold));
@@ -642,7 +649,8 @@ static bool finish(struct collect *collect)
 	uint64_t end = collect->start_ns +
 		       (collect->config.hold_deadline + collect->config.write_deadline) * SECOND;
 
-	let_die(collect);
+	if (!ends_with_it(collect))
+		let_die(collect);
 	if (collect->snapshot.pid && !(start_worker(collect) && hear(collect, INQ_WORKER_RELEASED, end)))
 		return false;
 	if (inq_worker_go(collect->channel)) {
@@ -681,6 +689,8 @@ static int run(struct collect *collect)
 	end_worker(collect);
 	inq_stop_resume(&collect->stopped);
 	inq_keeper_stop(&collect->keeper);
+	if (collect->memory >= 0)
+		inq_waiting_dismiss(&collect->waiting, good ? 0 : EIO);
 	if (!good)
 		complain(collect->why);
 	else if (collect->lost_threads)
@@ -745,6 +755,7 @@ int main(int argc, char *argv[])
 	INQ_HOLD(arguments);
 	inq_inherited_close(collect.args.event);
 	inq_snapshot_init(&collect.snapshot);
+	inq_inherited_offer_memory(AT_FDCWD);
 	inq_inherited_reset(collect.want_debugger);
 	/* What threads have in registers passes through here. A debugger that is started would inherit the limit. */
 	if (!collect.want_debugger)

@@ -115,3 +115,14 @@ void inq_inherited_reset(bool keep_session)
 	if (chdir("/"))
 		_exit(1);
 }
+
+void inq_inherited_offer_memory(int proc)
+{
+	static const char most[] = "1000";
+	int fd = openat(proc, proc == AT_FDCWD ? "/proc/self/oom_score_adj" : "oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, most, sizeof(most) - 1);
+	close(fd);
+}

@@ -25,4 +25,15 @@ int inq_inherited_close_range(unsigned first, unsigned last);
  * (unless the terminal is wanted: @keep_session), not dumpable, no core. */
 void inq_inherited_reset(bool keep_session);
 
+/**
+ * Be the first to go when memory runs out, in the whole machine or in a control group: rather the dump is lost than the
+ * process killed whose dump it was to be. Whoever may signal a process may offer it so.
+ *
+ * @proc  its folder below /proc, or AT_FDCWD for the caller's own; before it is made non-dumpable, after which the file
+ *        is root's.
+ *
+ * Nothing happens where it cannot be written.
+ */
+void inq_inherited_offer_memory(int proc);
+
 #endif
