@@ -134,14 +134,14 @@ static void mode_userfault(void)
 	crash();
 }
 
-static int answer(int fd, const struct fuse_in_header *in, const void *body, size_t size)
+static void answer(int fd, const struct fuse_in_header *in, int error, const void *body, size_t size)
 {
-	char reply[256];
-	struct fuse_out_header out = {.len = (uint32_t)(sizeof(out) + size), .unique = in->unique};
+	static char reply[sizeof(struct fuse_out_header) + PAGE];
+	struct fuse_out_header out = {.len = (uint32_t)(sizeof(out) + size), .error = error, .unique = in->unique};
 
 	memcpy(reply, &out, sizeof(out));
 	memcpy(reply + sizeof(out), body, size);
-	return write(fd, reply, out.len) < 0 ? -errno : 0;
+	after += write(fd, reply, out.len) < 0;
 }
 
 static struct fuse_attr attributes_of(uint64_t node)
@@ -151,51 +151,40 @@ static struct fuse_attr attributes_of(uint64_t node)
 	};
 }
 
-/* One file with one mebibyte, of which only the first page can be read: any other answer never comes. */
+/* One file with one mebibyte, of which only the first page can be read: the rest is asked for in vain. */
 static void serve(int fd)
 {
-	static _Alignas(8) char request[1 << 20], page[PAGE + sizeof(struct fuse_out_header)];
+	static _Alignas(8) char request[1 << 20], page[PAGE];
 	const struct fuse_in_header *in = (const void *)request;
 
 	while (read(fd, request, sizeof(request)) > 0) {
 		struct fuse_init_out init = {.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
 					     .max_write = 65536, .flags = FUSE_ASYNC_READ};
-		struct fuse_entry_out entry = {.nodeid = 2, .attr_valid = 600, .entry_valid = 600, .attr = attributes_of(2)};
-		struct fuse_attr_out attr = {.attr_valid = 600, .attr = attributes_of(in->nodeid)};
+		struct fuse_entry_out entry = {.nodeid = 2, .attr_valid = 1, .entry_valid = 1, .attr = attributes_of(2)};
+		struct fuse_attr_out attr = {.attr_valid = 1, .attr = attributes_of(in->nodeid)};
 		struct fuse_open_out opened = {.open_flags = FOPEN_KEEP_CACHE};
 		const struct fuse_read_in *wanted = (const void *)(in + 1);
 
-		switch (in->opcode) {
-		case FUSE_INIT:
-			answer(fd, in, &init, sizeof(init));
-			break;
-		case FUSE_LOOKUP:
-			answer(fd, in, &entry, sizeof(entry));
-			break;
-		case FUSE_GETATTR:
-			answer(fd, in, &attr, sizeof(attr));
-			break;
-		case FUSE_OPEN:
-			answer(fd, in, &opened, sizeof(opened));
-			break;
-		case FUSE_READ:
-			if (wanted->offset == 0 && wanted->size == PAGE) {
-				const struct fuse_out_header out = {.len = sizeof(page), .unique = in->unique};
-
-				memcpy(page, &out, sizeof(out));
-				after += write(fd, page, sizeof(page)) < 0;
-			}
-			break;
-		default:
-			break;
-		}
+		if (in->opcode == FUSE_INIT)
+			answer(fd, in, 0, &init, sizeof(init));
+		else if (in->opcode == FUSE_LOOKUP)
+			answer(fd, in, 0, &entry, sizeof(entry));
+		else if (in->opcode == FUSE_GETATTR)
+			answer(fd, in, 0, &attr, sizeof(attr));
+		else if (in->opcode == FUSE_OPEN)
+			answer(fd, in, 0, &opened, sizeof(opened));
+		else if (in->opcode != FUSE_READ)
+			answer(fd, in, -ENOSYS, NULL, 0);
+		else if (wanted->offset == 0 && wanted->size == PAGE)
+			answer(fd, in, 0, page, sizeof(page));
 	}
+	_exit(0);
 }
 
 static void *serve_thread(void *fd)
 {
 	serve(*(int *)fd);
-	return NULL;
+	return fd;
 }
 
 /* FOLDER: a file system is mounted there whose server is `inside` this process or another one, and its file is mapped;
@@ -208,14 +197,20 @@ static void crash_beside_a_file_system(bool inside)
 	pthread_t thread;
 	int file;
 
+	/* Whoever reads in vain holds this process's mappings, and whatever looks at them: not for ever. */
+	alarm(20);
 	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
 	if (fd < 0 || mount("stubbed", argument, "fuse.stubbed", MS_NOSUID | MS_NODEV, options))
 		fail("fuse");
-	if (inside)
+	if (inside) {
 		pthread_create(&thread, NULL, serve_thread, &fd);
-	else if (!fork())
+	} else if (!fork()) {
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		alarm(8);
 		serve(fd);
+	}
 	snprintf(path, sizeof(path), "%s/file", argument);
 	file = open(path, O_RDONLY);
 	posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
