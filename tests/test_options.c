@@ -125,7 +125,7 @@ Test(options, settles_contradictions_for_the_filter)
 	} cases[] = {
 		{"m", "m", ""}, {"mF", "mF", ""}, {"mrR", "mrR", ""}, {"mfw", "mfw", ""}, {"mR", "mR", ""},
 		{"mfrR", "mrR", "f"}, {"mwrR", "mrR", "w"}, {"mdipcrR", "mrR", "cdip"}, {"mfR", "mfR", ""},
-		{"marR", "mFhrRtu", "a"}, {"mAhr", "mFhrtu", "A"}, {"maAr", "mFhrtu", "aA"}, {"mwFhrRty", "mFhrRty", "w"},
+		{"marR", "mFhrRtu", "a"}, {"mAhr", "mFhrRtu", "A"}, {"maAr", "mFhrRtu", "aA"}, {"mwFhrty", "mFhrRty", "w"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

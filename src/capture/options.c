@@ -183,8 +183,8 @@ enum inq_status inq_dump_options_settle(const char *text, struct inq_dump_option
 		if (letters & table[i].bit & PRIVACY)
 			conflicts |= table[i].conflicts;
 	}
-	/* 'a' goes, and what it stands for beside memory stays. */
-	status = take(letters & conflicts ? with_implied(letters) & ~conflicts : letters, ret, err);
+	/* 'a' goes, and what it stands for beside memory stays; who contradicts himself gets both filters. */
+	status = take(letters & conflicts ? (with_implied(letters) & ~conflicts) | PRIVACY : letters, ret, err);
 	if (status == INQ_OK)
 		spell(letters & conflicts, "", ret_dropped);
 	return status;

@@ -82,7 +82,8 @@ enum inq_status inq_dump_options_parse(const char *text, struct inq_dump_options
 
 /**
  * The same where nobody can be asked again, as with the settings of a crash handler: of letters that contradict each
- * other the privacy letters stay and the others go; what a letter stands for goes by itself.
+ * other the others go, and both privacy letters stand, whichever was asked for: a policy that contradicts itself is the
+ * strictest. What a letter stands for goes by itself.
  *
  * @ret_dropped  the letters that went, in the order of the table, "" none
  *

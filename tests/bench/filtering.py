@@ -127,7 +127,7 @@ def bench_scrub(options, where, folder, table, once):
 
 
 # Crashes of secretful that Breakpad's handler takes as well; each is run as often by everyone.
-PRIVACY_CASES = ("leaf", "varargs", "qsort", "signal", "alloca", "tail")
+PRIVACY_CASES = ("leaf", "varargs", "qsort", "signal", "spilled", "catch")
 PRIVACY_ROUNDS = 3
 
 
