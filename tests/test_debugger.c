@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Commands over a target made of constants: what they show, what they refuse, and that nothing
  * hostile gets out. */
+#include "capture/dump_command.h"
 #include "debugger/command.h"
 #include "debugger/show.h"
 #include "showcase_target.h"
@@ -310,6 +311,41 @@ Test(debugger, has_help_for_every_name)
 	}
 	refuses(".help bogus", INQ_USAGE, "no such command");
 	free((void *)(uintptr_t)all);
+}
+
+/* .dump /? is made of the tables that the parser reads; the manual is held against the same ones. */
+Test(debugger, shows_every_option_and_letter_of_dump)
+{
+	size_t count;
+	const struct inq_switch_row *rows = inq_dump_switches(&count);
+	const struct inq_dump_option *letters;
+	char line[256];
+
+	for (size_t i = 0; i < count; i++) {
+		if (!rows[i].help)
+			continue;
+		has(".dump /?", rows[i].help);
+		snprintf(line, sizeof(line), rows[i].takes == INQ_TAKES_LETTERS ? "  %s[%s]" : *rows[i].argument ? "  %s %s" : "  %s%s ",
+			 rows[i].name, rows[i].argument);
+		has(".dump /?", line);
+	}
+	letters = inq_dump_options_table(&count);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(line, sizeof(line), "  %c                %s\n", letters[i].letter, letters[i].help);
+		has(".dump /?", line);
+	}
+}
+
+Test(debugger, shows_no_stream_that_is_not_there)
+{
+	refuses("!token", INQ_ABSENT, "no token is known (the letters h and p bring it into a dump)");
+	refuses("!vm", INQ_ABSENT, "no counters are known (the letter F brings them into a dump)");
+	refuses("!kernel", INQ_ABSENT, "the kernel's side is not known (the letter k brings it into a dump)");
+	refuses("!kernel zz", INQ_ABSENT, "'zz': no such register, symbol or module");
+	refuses("!kernel 100000000", INQ_USAGE, "0x100000000 is no thread id");
+	refuses("r ymm3", INQ_ABSENT, "no extended registers of this thread are known (the letter y brings them into a dump)");
+	refuses("rZ", INQ_ABSENT, "no extended registers");
+	refuses("r ymm32", INQ_USAGE, "'ymm32' is not a register");
 }
 
 Test(debugger, is_documented_in_the_man_page)

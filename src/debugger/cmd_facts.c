@@ -199,9 +199,10 @@ enum inq_status command_kernel(struct debugger *debugger, const struct invocatio
 	if (status == INQ_OK && tid > UINT32_MAX)
 		status =
 			inq_fail(err, INQ_USAGE, "0x%llx is no thread id", (unsigned long long)tid);
-	if (status == INQ_OK)
-		status = inq_target_text(inq_session_target(debugger->session), INQ_TEXT_KERNEL,
-					 &text, &size, err);
+	if (status != INQ_OK)
+		return status;
+	status = inq_target_text(inq_session_target(debugger->session), INQ_TEXT_KERNEL, &text,
+				 &size, err);
 	if (status == INQ_ABSENT)
 		return inq_fail(
 			err, status,
