@@ -102,6 +102,7 @@ Test(inherited, puts_back_what_a_hostile_caller_left)
 		sigset_t set;
 		char here[8];
 
+		MUST(16, !setenv("GCONV_PATH", "/tmp", 1));
 		sigfillset(&set);
 		sigprocmask(SIG_SETMASK, &set, NULL);
 		signal(SIGCHLD, SIG_IGN);
@@ -112,7 +113,6 @@ Test(inherited, puts_back_what_a_hostile_caller_left)
 		setrlimit(RLIMIT_FSIZE, &tiny);
 		setrlimit(RLIMIT_DATA, &tiny);
 		sched_setscheduler(0, SCHED_BATCH, &usual);
-		setenv("GCONV_PATH", "/tmp", 1);
 
 		inq_inherited_reset(false);
 		sigprocmask(SIG_SETMASK, NULL, &set);

@@ -46,6 +46,15 @@ def setuid_programs(context):
             end = here.crash([path, how], dumps=0)
             if end.status != -SEGV or end.dumps:
                 wrong.append("%s: status %d, dumps %s" % (name, end.status, end.dumps))
+        # With the stub linked in: asked for by the environment, and by the program itself, which is told no.
+        linked = os.path.join(here.crashers, "stub-suid-linked")
+        shutil.copy(here.program("stubbed-static"), linked)
+        os.chown(linked, 0, 0)
+        os.chmod(linked, 0o4755)
+        for mode, letters, status in (("plain", "m", -SEGV), ("before-resets", None, 3)):
+            end = here.crash([linked, mode], dumps=0, letters=letters, preload=False)
+            if end.status != status or end.dumps:
+                wrong.append("set-user-ID, linked, %s: status %d, dumps %s: %s" % (mode, end.status, end.dumps, end.said))
         end = here.crash([here.program("crashme"), "undumpable"], dumps=0)
         if end.status != -SEGV or end.dumps:
             wrong.append("undumpable: status %d, dumps %s" % (end.status, end.dumps))
@@ -267,7 +276,7 @@ def degraded(context):
             prefix = prefix if what != "bounding set" else prefix + ["--reuid=%d" % here.user.pw_uid,
                                                                      "--regid=%d" % here.user.pw_gid, "--clear-groups"]
             end = here.crash(prefix + [here.program(), "plain"], **options)
-            if not end.dumps:
+            if not end.dumps or not is_dump(end.dump):
                 wrong.append("%s: status %d, no dump: %s" % (what, end.status, end.said.strip()[:150]))
             for path in end.dumps:
                 os.unlink(path)
