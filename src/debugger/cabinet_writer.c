@@ -18,25 +18,23 @@ enum inq_status cabinet_writable(struct inq_error *err)
 	return INQ_OK;
 }
 
-/* Where it was installed; of a program that was not, the module that was built beside it. */
+/* Where it was installed; of a program that was not (and of the tests, a folder below), the module
+ * that was built beside it. */
 static void *load_module(void)
 {
+	static const char *const beside[] = {"/.libs/cab.so", "/../.libs/cab.so"};
 	void *module = dlopen(INQ_MODULEDIR "/cab.so", RTLD_NOW | RTLD_LOCAL);
 	char path[PATH_MAX];
-	ssize_t size;
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/../.libs/cab.so"));
 	char *slash;
 
-	if (module)
-		return module;
-	size = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/.libs/cab.so"));
-	if (size <= 0)
-		return NULL;
-	path[size] = '\0';
+	path[size > 0 ? size : 0] = '\0';
 	slash = strrchr(path, '/');
-	if (!slash)
-		return NULL;
-	snprintf(slash, sizeof(path) - (size_t)(slash - path), "/.libs/cab.so");
-	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	for (size_t i = 0; !module && slash && i < sizeof(beside) / sizeof(beside[0]); i++) {
+		snprintf(slash, sizeof(path) - (size_t)(slash - path), "%s", beside[i]);
+		module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	}
+	return module;
 }
 
 enum inq_status cabinet_write(const struct cabinet_entry *entries, size_t count, int to,
