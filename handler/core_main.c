@@ -126,6 +126,11 @@ static void say_end(struct core *core)
 		snprintf(core->why, sizeof(core->why), "the worker ended early, status %d", WEXITSTATUS(status));
 }
 
+static uint64_t write_until(const struct core *core)
+{
+	return core->start_ns + (core->config.hold_deadline + core->config.write_deadline) * SECOND;
+}
+
 /* Wait for a word of the child until a time (CLOCK_MONOTONIC, ns). False: it will not come, `why` says why. */
 static bool hear(struct core *core, enum inq_worker_word wanted, uint64_t until, uint64_t *ret_value)
 {
@@ -154,6 +159,9 @@ static bool hear(struct core *core, enum inq_worker_word wanted, uint64_t until,
 		core->lost_threads = wanted == INQ_WORKER_DONE ? message.status : 0;
 		return true;
 	}
+	/* Once: as if it were released already, and wrote. */
+	if (message.word == INQ_WORKER_LONG && wanted == INQ_WORKER_RELEASED && until < write_until(core))
+		return hear(core, wanted, write_until(core), ret_value);
 	message.words[sizeof(message.words) - 1] = '\0';
 	end_worker(core);
 	snprintf(core->why, sizeof(core->why), "%s",
@@ -214,7 +222,6 @@ static void be_urgent(pid_t worker, bool urgent)
 static bool write_dump(struct core *core)
 {
 	uint64_t hold = core->start_ns + core->config.hold_deadline * SECOND;
-	uint64_t write = core->start_ns + (core->config.hold_deadline + core->config.write_deadline) * SECOND;
 	struct inq_error err;
 	uint64_t ignored;
 
@@ -230,7 +237,7 @@ static bool write_dump(struct core *core)
 	if (inq_spool_reserve(&core->file, &core->config, expected_size(core), &err) != INQ_OK)
 		return failed(core, &err);
 	inq_worker_go(core->channel);
-	return hear(core, INQ_WORKER_DONE, write, &ignored);
+	return hear(core, INQ_WORKER_DONE, write_until(core), &ignored);
 }
 
 static bool publish(struct core *core, const struct inq_spool_name *name)

@@ -273,6 +273,8 @@ _Noreturn void inq_worker_run(const struct inq_worker_job *given)
 		status = inq_fail(&err, INQ_NO_MEMORY, "no memory to write a dump with");
 	if (status == INQ_OK)
 		status = heed_wishes(job, &acquired.source, &options, &err);
+	if (status == INQ_OK && options.letters & (INQ_DUMP_f | INQ_DUMP_w))
+		tell(job, INQ_WORKER_LONG, 0);
 	if (status != INQ_OK || dump(job, &options, &acquired.source, writing.behind, &file, &report, &err) != INQ_OK)
 		fail(job, &err);
 	if (fstat(file, &st))

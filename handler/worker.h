@@ -21,6 +21,7 @@
 /* In this order; FAILED may come instead of any. */
 enum inq_worker_word {
 	INQ_WORKER_ACQUIRED = 1, /* the last file of /proc was read; value: threads */
+	INQ_WORKER_LONG,         /* not always, before the next: memory is written while the process waits for it */
 	INQ_WORKER_RELEASED,     /* its end of the core's pipe is closed */
 	INQ_WORKER_DONE,         /* the dump is written; value: bytes */
 	INQ_WORKER_FAILED,       /* and ends; words say why */

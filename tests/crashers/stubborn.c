@@ -4,6 +4,7 @@
  * cannot be had. Usage: stubborn WORD [FOLDER]
  *
  *     plain      16 MiB with something in every page
+ *     large      6 GiB, of which two pages have something: each word of the first and of the last is its address
  *     torn       a page of a mapping lies behind the end of its file
  *     fault      16 pages that a userfaultfd is responsible for, whom nobody asks
  *     fork-event the same, and a fork waits until its event is read
@@ -66,6 +67,22 @@ static void *make_plain(void)
 	for (size_t i = 0; i < MANY; i++)
 		memset(memory + i * PAGE, (int)(i % 251 + 1), PAGE);
 	return NULL;
+}
+
+static void *make_large(void)
+{
+	const size_t pages = 6ul << 18;
+	char *memory = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED)
+		fail("mmap");
+	for (size_t i = 0; i < PAGE / sizeof(uintptr_t); i++) {
+		uintptr_t *first = (void *)memory, *last = (void *)(memory + (pages - 1) * PAGE);
+
+		first[i] = (uintptr_t)&first[i];
+		last[i] = (uintptr_t)&last[i];
+	}
+	return memory;
 }
 
 static void *make_torn(void)
@@ -339,7 +356,7 @@ static const struct {
 	const char *word;
 	void *(*make)(void);
 } makers[] = {
-	{"plain", make_plain}, {"torn", make_torn}, {"fault", make_fault}, {"fork-event", make_fork_event},
+	{"plain", make_plain}, {"large", make_large}, {"torn", make_torn}, {"fault", make_fault}, {"fork-event", make_fork_event},
 	{"fuse", make_fuse}, {"churn", make_churn}, {"leaderless", make_leaderless}, {"reaper", make_reaper},
 	{"filtered", make_filtered}, {"no-new", make_no_new}, {"init", make_init}, {"inner", make_inner},
 	{"blocked", make_blocked},

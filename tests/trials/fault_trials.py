@@ -284,6 +284,39 @@ def changing_mappings(context):
         expect("State:\tZ" not in read("/proc/%d/status" % target.pid), "it died")
 
 
+LARGE = 6 << 30
+
+
+def at_both_ends(said, first, words):
+    """Each word is its address, however a debugger writes it."""
+    for address in (first, first + 8, first + LARGE - 8):
+        found = "%016x" % address in said.replace("`", "") or "0x%x" % address in said.split(":", 1)[-1]
+        expect(found, "%s: no 0x%x: %s", words, address, said[-400:])
+
+
+@trial("large-dump")
+def large_dump(context):
+    """6 GiB, mostly untouched: as small on the disk, and right at both ends, for whoever reads it."""
+    folder = folder_of(context, "large")
+    with stubborn(context, "large") as target:
+        first = int(target.address, 16)
+        ends = (first, first + LARGE - 16)
+        for letters in ("/mf", "/f", "/mf --compress"):
+            path = os.path.join(folder, "x.dmp")
+            status, said = dump(context, target, letters, path)
+            expect(status == 0, "%s: exit status %d: %s", letters, status, said[-300:])
+            size, used = os.stat(path).st_size, os.stat(path).st_blocks * 512
+            expect("--compress" in letters or size > LARGE, "%s: %d bytes", letters, size)
+            expect(used < 16 << 20, "%s: %d bytes on the disk", letters, used)
+            at_both_ends(look(context, path, "; ".join("dq %x L2" % a for a in ends) + "; q"), first, "inquest " + letters)
+            if "--compress" not in letters and shutil.which("lldb-19"):
+                reads = [word for a in ends for word in ("-o", "memory read -f x -s 8 -c 2 0x%x" % a)]
+                done = subprocess.run(["lldb-19", "--no-lldbinit", "--batch", "-c", path, *reads], capture_output=True,
+                                      text=True, timeout=3 * DEADLINE, check=False, stdin=subprocess.DEVNULL)
+                at_both_ends(done.stdout, first, "lldb " + letters)
+            os.unlink(path)
+
+
 # --- the process ---------------------------------------------------------------------------------------
 
 
