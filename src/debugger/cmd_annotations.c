@@ -12,6 +12,8 @@ enum inq_status command_annotations(struct debugger *debugger, const struct invo
 
 	if (status == INQ_OK)
 		status = inq_target_annotations(inq_session_target(debugger->session), &annotations, &count, err);
+	if (status == INQ_ABSENT || (status == INQ_OK && !count))
+		return inq_fail(err, INQ_ABSENT, "the program has said nothing (inquest_annotate(), Crashpad's annotations)");
 	if (status != INQ_OK)
 		return status;
 	if (!debugger->out.json) {

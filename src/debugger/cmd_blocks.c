@@ -200,16 +200,36 @@ enum inq_status command_peb(struct debugger *debugger, const struct invocation *
  * pointer_guard are nobody's business. */
 static const char *const fields[] = {"tcb", "dtv", "self"};
 
-static void list_thread(struct debugger *debugger, const struct inq_thread *thread)
+/* The mapping that the thread stands in; where none is known, what of the stack is there. */
+static void stack_of(struct debugger *debugger, long index, const struct inq_thread *thread, uint64_t *ret_from,
+		     uint64_t *ret_to)
+{
+	struct inq_target *target = inq_session_target(debugger->session);
+	const struct inq_region *regions, *region = NULL;
+	struct inq_context context;
+	size_t count;
+
+	if (inq_target_regions(target, &regions, &count, NULL) == INQ_OK &&
+	    inq_target_context(target, (size_t)index, &context, NULL) == INQ_OK)
+		region = inq_region_at(regions, count, inq_context_sp(&context));
+	if (region && region->flags & INQ_REGION_FREE)
+		region = NULL;
+	*ret_from = region ? region->base : thread->stack_base;
+	*ret_to = region ? region->base + region->size : thread->stack_base + thread->stack_size;
+}
+
+static void list_thread(struct debugger *debugger, long index, const struct inq_thread *thread)
 {
 	json_t *object = debugger->out.json;
+	uint64_t from, to;
 
+	stack_of(debugger, index, thread, &from, &to);
 	json_object_set_new(object, "tid", json_integer(thread->tid));
 	json_object_set_new(object, "name", json_text(thread->name));
 	json_object_set_new(object, "teb", json_address(thread->tls));
-	json_object_set_new(object, "stack_from", thread->stack_size ? json_address(thread->stack_base) : json_null());
+	json_object_set_new(object, "stack_from", to > from ? json_address(from) : json_null());
 	json_object_set_new(object, "stack_to",
-			    thread->stack_size ? json_address(thread->stack_base + thread->stack_size) : json_null());
+			    to > from ? json_address(to) : json_null());
 	for (unsigned i = 0; i < 3 && inq_session_machine(debugger->session) == INQ_MACHINE_AMD64; i++) {
 		uint64_t value;
 		bool there = inq_target_read_all(inq_session_target(debugger->session), thread->tls + 8 * i, &value,
@@ -241,6 +261,7 @@ enum inq_status command_teb(struct debugger *debugger, const struct invocation *
 	enum inq_status status = no_more(call->args, err);
 	struct out *out = &debugger->out;
 	const struct inq_thread *threads, *thread;
+	uint64_t from, to;
 	size_t count;
 
 	if (status != INQ_OK)
@@ -252,14 +273,15 @@ enum inq_status command_teb(struct debugger *debugger, const struct invocation *
 	if (!thread->tls)
 		return inq_fail(err, INQ_ABSENT, "the thread pointer of thread %ld is not known", index);
 	if (out->json) {
-		list_thread(debugger, thread);
+		list_thread(debugger, index, thread);
 		return INQ_OK;
 	}
 	out_print(out, "TCB at %s\n    %-22s %x (%u) \"%s\"\n", ADDRESS(debugger, thread->tls), "thread", thread->tid,
 		  thread->tid, thread->name);
-	if (thread->stack_size) {
-		out_print(out, "    %-22s %s\n", "stack from", ADDRESS(debugger, thread->stack_base));
-		out_print(out, "    %-22s %s\n", "stack to", ADDRESS(debugger, thread->stack_base + thread->stack_size));
+	stack_of(debugger, index, thread, &from, &to);
+	if (to > from) {
+		out_print(out, "    %-22s %s\n", "stack from", ADDRESS(debugger, from));
+		out_print(out, "    %-22s %s\n", "stack to", ADDRESS(debugger, to));
 	}
 	if (inq_session_machine(debugger->session) == INQ_MACHINE_AMD64)
 		show_tcb(debugger, thread->tls);

@@ -136,7 +136,10 @@ static enum inq_status show_siginfo(struct debugger *debugger, uint64_t address,
 		event.code_name = code->name;
 		event.code_text = code->text;
 	}
-	show_record(debugger, &event, event.has_address ? event.address : 0);
+	if (debugger->out.json)
+		json_object_set_new(debugger->out.json, "event", json_event(debugger, &event));
+	else
+		show_record(debugger, &event, event.has_address ? event.address : 0);
 	return INQ_OK;
 }
 

@@ -170,7 +170,22 @@ static enum inq_status take_choice(struct debugger *debugger, const struct invoc
 	return status;
 }
 
-/* What was dlclose'd, as far as the stub kept it. */
+static json_t *json_unloaded(const struct inq_module *module, const char *name)
+{
+	char id[2 * INQ_BUILD_ID_MAX + 1];
+	json_t *object = json_object();
+
+	id_text(module, id);
+	json_object_set_new(object, "start", json_address(module->base));
+	json_object_set_new(object, "end", json_address(module->base + module->size));
+	json_object_set_new(object, "name", json_text(name));
+	json_object_set_new(object, "path", json_text(module->path));
+	json_object_set_new(object, "build_id", *id ? json_text(id) : json_null());
+	json_object_set_new(object, "unloaded", json_true());
+	return object;
+}
+
+/* What was dlclose'd, as far as the stub kept it, and Windows' dumps say; behind the others. */
 static void show_unloaded(struct debugger *debugger, const struct choice *choice)
 {
 	const struct inq_module *modules;
@@ -187,6 +202,10 @@ static void show_unloaded(struct debugger *debugger, const struct choice *choice
 						 choice->address - modules[i].base >= modules[i].size
 				       : choice->pattern[0] && fnmatch(choice->pattern, name, FNM_CASEFOLD) != 0)
 			continue;
+		if (out->json) {
+			out_json_add(out, "modules", json_unloaded(&modules[i], name));
+			continue;
+		}
 		if (!shown++)
 			out_print(out, "\nUnloaded modules:\n");
 		out_print(out, "%s %s   %s\n", ADDRESS(debugger, modules[i].base),
@@ -215,7 +234,7 @@ enum inq_status command_lm(struct debugger *debugger, const struct invocation *c
 			  inq_session_pointer_size(debugger->session) == 4 ? 8 : 17, "start",
 			  inq_session_pointer_size(debugger->session) == 4 ? 8 : 17, "end");
 	for (size_t i = 0; i < count && !out_stop(&debugger->out); i++) {
-		if (!is_chosen(debugger, &choice, &modules[i]))
+		if (modules[i].unloaded || !is_chosen(debugger, &choice, &modules[i]))
 			continue;
 		shown++;
 		if (json)
@@ -224,8 +243,7 @@ enum inq_status command_lm(struct debugger *debugger, const struct invocation *c
 		else
 			show_module(debugger, &choice, &modules[i]);
 	}
-	if (!json)
-		show_unloaded(debugger, &choice);
+	show_unloaded(debugger, &choice);
 	if (!shown && choice.by_address)
 		return inq_fail(err, INQ_ABSENT, "0x%llx is in no module",
 				(unsigned long long)choice.address);
