@@ -3,15 +3,19 @@
 #include "config.h"
 
 #include "support/buffer.h"
+#include "support/opener.h"
+#include "symbols/object.h"
 #include "symbols/symbols.h"
 
 #include <criterion/criterion.h>
 #include <elf.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -373,6 +377,147 @@ Test(search, refuses_a_file_with_another_build_id)
 	cr_assert(match == INQ_MATCH_UNVERIFIED);
 	free(found);
 	inq_search_free(search);
+}
+
+/* A machine that has two files of the name: where they lie, and what was asked. */
+struct machine {
+	char paths[2][PATH_MAX];
+	unsigned asked, deep;
+};
+
+static size_t find_on_machine(void *user, const char *name, bool deep, char *to, size_t size)
+{
+	struct machine *machine = user;
+	size_t used = 0;
+
+	machine->asked++;
+	machine->deep += deep;
+	if (strcmp(name, "program") != 0 || !deep)
+		return 0;
+	for (size_t i = 0; i < 2; i++) {
+		size_t length = strlen(machine->paths[i]) + 1;
+
+		cr_assert_leq(used + length, size);
+		memcpy(to + used, machine->paths[i], length);
+		used += length;
+	}
+	return used;
+}
+
+static enum inq_status open_on_machine(struct machine *machine, const struct inq_wanted *wanted, char **ret_path,
+				       enum inq_match *ret_match, struct inq_error *err)
+{
+	struct inq_opener opener = inq_opener_direct();
+	struct inq_search *search;
+	enum inq_status status;
+
+	opener.find = find_on_machine;
+	opener.user = machine;
+	machine->asked = machine->deep = 0;
+	cr_assert(inq_search_new(NULL, NULL, &opener, &search, err) == INQ_OK);
+	status = inq_search_image(search, wanted, ret_path, ret_match, err);
+	inq_search_free(search);
+	return status;
+}
+
+Test(search, finds_a_bare_name_by_its_build_id_alone)
+{
+	uint8_t id[INQ_BUILD_ID_MAX];
+	struct machine machine;
+	struct inq_wanted wanted = {.path = "program", .build_id = id};
+	struct inq_object *object;
+	struct inq_error err;
+	enum inq_match match = INQ_MATCH_NONE;
+	char *found = NULL;
+	int fd;
+
+	cr_assert(realpath(FIXTURE("dwarf4"), machine.paths[0]) != NULL);
+	cr_assert(realpath(FIXTURE("dwarf5"), machine.paths[1]) != NULL);
+	fd = open(machine.paths[1], O_RDONLY | O_CLOEXEC);
+	cr_assert(inq_object_open_fd(fd, "dwarf5", &object, &err) == INQ_OK);
+	cr_assert(inq_object_build_id(object, id, &wanted.build_id_size, &err) == INQ_OK);
+	inq_object_free(object);
+	cr_assert(open_on_machine(&machine, &wanted, &found, &match, &err) == INQ_OK, "%s", err.text);
+	cr_expect_str_eq(found, machine.paths[1], "the second has the build-id");
+	cr_expect_eq(match, INQ_MATCH_BUILD_ID);
+	cr_expect_eq(machine.asked, 2);
+	cr_expect_eq(machine.deep, 1, "where files usually are comes first");
+	free(found);
+	found = NULL;
+	/* One that had a folder is not looked for everywhere; one without a build-id nowhere. */
+	wanted.path = "/not/there/program";
+	cr_expect(open_on_machine(&machine, &wanted, &found, &match, &err) == INQ_ABSENT);
+	cr_expect_eq(machine.deep, 0);
+	wanted.path = "program";
+	id[0] ^= 1;
+	cr_expect(open_on_machine(&machine, &wanted, &found, &match, &err) == INQ_ABSENT);
+	wanted.build_id_size = 0;
+	cr_expect(open_on_machine(&machine, &wanted, &found, &match, &err) == INQ_ABSENT);
+	cr_expect_eq(machine.asked, 0);
+	cr_expect_null(found);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	char bytes[1 << 16];
+	FILE *in = fopen(from, "rbe"), *out = fopen(to, "wbe");
+	size_t size;
+
+	cr_assert(in && out);
+	size = fread(bytes, 1, sizeof(bytes), in);
+	cr_assert(size > 0 && fwrite(bytes, 1, size, out) == size);
+	fclose(in);
+	fclose(out);
+}
+
+/* What pe-walk.exe says of itself, see test_image_pe.c. */
+Test(search, finds_windows_images_by_name_in_any_case_and_by_stamp)
+{
+	char root[] = "/tmp/inq-store-XXXXXX", store[PATH_MAX], inside[PATH_MAX + 32];
+	struct inq_wanted wanted = {.path = "C:\\Program Files\\PE-Walk.EXE", .windows = true, .timestamp = 0x5eed0001,
+				    .image_size = 0x5000};
+	static const uint8_t other[20] = {1};
+	struct inq_search *search;
+	struct inq_error err;
+	enum inq_match match = INQ_MATCH_NONE;
+	char *found = NULL;
+
+	cr_assert(inq_search_new(NULL, FIXTURES, NULL, &search, &err) == INQ_OK);
+	cr_assert(inq_search_image(search, &wanted, &found, &match, &err) == INQ_OK, "%s", err.text);
+	cr_expect(strstr(found, "/pe-walk.exe") != NULL);
+	cr_expect_eq(match, INQ_MATCH_BUILD_ID);
+	free(found);
+	found = NULL;
+	wanted.timestamp++;
+	cr_expect(inq_search_image(search, &wanted, &found, &match, &err) == INQ_ABSENT, "another stamp");
+	wanted.timestamp--;
+	wanted.pdb_id = other;
+	wanted.pdb_id_size = sizeof(other);
+	cr_expect(inq_search_image(search, &wanted, &found, &match, &err) == INQ_ABSENT, "another PDB");
+	wanted.pdb_id_size = 0;
+	wanted.path = "C:\\..";
+	cr_expect(inq_search_image(search, &wanted, &found, &match, &err) == INQ_ABSENT);
+	inq_search_free(search);
+
+	/* A symbol server's store: name/STAMPsize/name. */
+	wanted.path = "pe-walk.exe";
+	cr_assert(mkdtemp(root) != NULL);
+	snprintf(store, sizeof(store), "%s/pe-walk.exe", root);
+	cr_assert(mkdir(store, 0700) == 0);
+	snprintf(inside, sizeof(inside), "%s/5EED00015000", store);
+	cr_assert(mkdir(inside, 0700) == 0);
+	snprintf(inside, sizeof(inside), "%s/5EED00015000/pe-walk.exe", store);
+	copy_file(FIXTURES "/pe-walk.exe", inside);
+	cr_assert(inq_search_new(NULL, root, NULL, &search, &err) == INQ_OK);
+	cr_assert(inq_search_image(search, &wanted, &found, &match, &err) == INQ_OK, "%s", err.text);
+	cr_expect_eq(match, INQ_MATCH_BUILD_ID);
+	free(found);
+	inq_search_free(search);
+	unlink(inside);
+	snprintf(inside, sizeof(inside), "%s/5EED00015000", store);
+	rmdir(inside);
+	rmdir(store);
+	rmdir(root);
 }
 
 /* --- damage --------------------------------------------------------------------------------------- */
