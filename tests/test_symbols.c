@@ -448,6 +448,9 @@ Test(search, finds_a_bare_name_by_its_build_id_alone)
 	wanted.path = "/not/there/program";
 	cr_expect(open_on_machine(&machine, &wanted, &found, &match, &err) == INQ_ABSENT);
 	cr_expect_eq(machine.deep, 0);
+	wanted.path = "linux-vdso.so.1";
+	cr_expect(open_on_machine(&machine, &wanted, &found, &match, &err) == INQ_ABSENT);
+	cr_expect_eq(machine.asked, 0, "no file has it");
 	wanted.path = "program";
 	id[0] ^= 1;
 	cr_expect(open_on_machine(&machine, &wanted, &found, &match, &err) == INQ_ABSENT);

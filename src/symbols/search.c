@@ -337,11 +337,17 @@ static bool try_found(struct hunt *hunt, const char *name, bool deep)
 	return false;
 }
 
+/* The kernel's page of code in every process: no file has it. */
+static bool is_vdso(const char *name)
+{
+	return name[0] == '[' || strncmp(name, "linux-vdso", 10) == 0 || strncmp(name, "linux-gate", 10) == 0;
+}
+
 /* The module of a filtered dump has its bare name: where it usually lies, then everywhere. One with a folder was
  * looked for there, and is looked for where it usually lies. */
 static bool hunt_by_name(struct hunt *hunt, const char *name, bool bare)
 {
-	if (!hunt->wanted->build_id_size || !*name)
+	if (!hunt->wanted->build_id_size || !*name || is_vdso(name))
 		return false;
 	return try_found(hunt, name, false) || (bare && try_found(hunt, name, true));
 }
