@@ -35,6 +35,7 @@ struct stub_sigaction {
 struct stub_state {
 	struct inq_record record;
 	uint32_t owner;          /* tid of the thread whose dump is being taken; a futex; 0: nobody's */
+	uint32_t crashing;       /* somebody crashes, or waits for the owner to be done: no dumps without a crash now */
 	uint32_t installed;
 	uint32_t child_running;  /* nonzero until the child has exec'd or died; the kernel clears it (CLEARTID) */
 	int32_t child_error;     /* errno of a failed exec */

@@ -286,13 +286,17 @@ static void crash(int signal, siginfo_t *info, void *context)
 	if (verdict == NO_CRASH)
 		return;
 	tid = (uint32_t)raw0(SYS_gettid);
+	/* Who takes dumps without a crash one after the other would have the next turn every time. */
+	stub.crashing = 1;
 	if (claim(tid)) {
 		fill_record(tid, signal, info, context,
 			    verdict == ABORTING ? INQ_REASON_ON_DEMAND : INQ_REASON_CRASH);
 		(void)stub_collect(tid);
 		/* A vfork child shares this block with its parent, which lives on and may crash later. */
-		if (verdict == ABORTING || stub.installed != stub.record.pid)
+		if (verdict == ABORTING || stub.installed != stub.record.pid) {
+			stub.crashing = 0;
 			release();
+		}
 	}
 	if (verdict != ABORTING)
 		stub_die(signal, info, context);
@@ -328,7 +332,8 @@ STUB_PUBLIC int inquest_dump_now(void)
 
 	if (!stub.installed)
 		return -ENOENT;
-	if (!__atomic_compare_exchange_n(&stub.owner, &owner, tid, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (stub.crashing ||
+	    !__atomic_compare_exchange_n(&stub.owner, &owner, tid, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return -EBUSY;
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, SIGSET_BYTES);
 	raw_zero(&context, sizeof(context));

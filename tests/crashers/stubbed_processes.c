@@ -110,8 +110,10 @@ static void *wait_in_vfork(void *unused)
 	pid_t child = vfork();
 
 	if (!child) {
-		const struct timespec some = {.tv_sec = 4};
+		const struct timespec some = {.tv_sec = 2, .tv_nsec = 500000000};
 
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
 		syscall(SYS_nanosleep, &some, NULL);
 		_exit(0);
 	}

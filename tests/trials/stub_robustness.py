@@ -216,7 +216,7 @@ def no_collector(context):
 def collector_killed(context):
     """By the user, at random moments: the process dies of its own signal all the same, and no file is left half."""
     with StubLab(context) as here:
-        for _ in range(60):
+        for _ in range(int(os.environ.get("TRIALS_ROUNDS", "60"))):
             before = here.dumps()
             start = time.monotonic()
             process = here.start([here.program(), "many-crash", "4"])

@@ -119,7 +119,7 @@ print(seen.pop(pid), sorted(seen.values()))
 @trial("stub.robust.B24.parent-reaps-everything")
 def parent_reaps(context):
     """A parent that adopts every orphan and waits for whatever comes: it sees the death as ever, and no more than our
-    processes' good ends besides."""
+    processes' ends besides: zero, or the worker's, whom the collector kills when it is done with it."""
     with StubLab(context) as here:
         def heard(letters):
             end = here.crash(["/usr/bin/python3", "-c", REAPER, here.program(), "plain"], letters=letters)
@@ -127,7 +127,7 @@ def parent_reaps(context):
         _end, bare, _none = heard("0")
         end, status, others = heard("m")
         expect(status == bare == "11", "the parent saw '%s', without the stub %s", status, bare)
-        expect(set(others.strip("[]").split(", ")) <= {"0", ""}, "it was left with deaths of ours: %s", others)
+        expect(set(others.strip("[]").split(", ")) <= {"0", "9", ""}, "it was left with deaths of ours: %s", others)
         expect(end.dumps, "no dump: %s", end.said)
 
 
@@ -370,7 +370,7 @@ def any_killed(context):
     signal, nothing half is seen, and the next crash is dumped."""
     with lab.Lab(context) as kernel_lab, StubLab(context) as here:
         kernel.put(kernel.PATTERN, "core")
-        for turn in range(rounds(30)):
+        for turn in range(rounds(10)):
             before = kernel_lab.tree.everything_in_spool()
             start = time.monotonic()
             process = here.start([here.program(), "many-crash", "4"], spool=True)
