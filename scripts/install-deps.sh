@@ -6,6 +6,8 @@
 #   scripts/install-deps.sh                  what the build, the unit tests and the judges need
 #   scripts/install-deps.sh --build [PACKAGE...]   only what `./configure && make && make install` needs,
 #                                            and the packages that are named
+#   scripts/install-deps.sh --programs       also the servers and runtimes that the trials let crash; none is
+#                                            started (300 MB, of which Go and Java are most)
 #   scripts/install-deps.sh --breakpad DIR   also Breakpad's stackwalkers, unpacked below DIR (from npm)
 #
 # As root it calls apt-get, as anyone else `sudo apt-get`. Where everything is there already it asks dpkg
@@ -35,18 +37,25 @@ judge_packages=(
 	lsof iproute2                                     # what they say of descriptors and sockets
 )
 
+# PROGRAM:PACKAGE, asked for by the program's name, since they come from many places. Without one its trial is skipped.
+strangers=(
+	java:default-jre-headless go:golang-go nginx:nginx-light redis-server:redis-server postgres:postgresql
+)
+
 breakpad_version=0.26.0   # of the npm package "minidump", whose tarball ships Linux binaries
 
 die() { echo "install-deps: $*" >&2; exit 1; }
 
 want_judges=yes
+want_programs=no
 breakpad_dir=
 more_packages=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--build) want_judges=no ;;
+	--programs) want_programs=yes ;;
 	--breakpad) [ $# -ge 2 ] || die "--breakpad needs a folder"; breakpad_dir=$2; shift ;;
-	-h | --help) sed -n '4,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	-h | --help) sed -n '4,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	-*) die "'$1' is not an option, see --help" ;;
 	*) more_packages+=("$1") ;;
 	esac
@@ -58,6 +67,13 @@ if [ $want_judges = yes ]; then
 	packages+=("${judge_packages[@]}")
 	# A node that did not come from Debian brings its own npm, and Debian's would not install beside it.
 	command -v npm >/dev/null || packages+=(npm)
+fi
+
+if [ $want_programs = yes ]; then
+	for row in "${strangers[@]}"; do
+		PATH=$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin) command -v "${row%%:*}" >/dev/null ||
+			packages+=("${row#*:}")
+	done
 fi
 
 command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
@@ -83,6 +99,12 @@ if [ ${#missing[@]} -gt 0 ]; then
 	fi
 	echo "install-deps: installing ${missing[*]}"
 	"${as_root[@]}" apt-get update -q
+	# Servers are installed for the trials' sake, not to serve: invoke-rc.d(8) asks this file.
+	policy=/usr/sbin/policy-rc.d
+	if [ $want_programs = yes ] && [ ! -e $policy ]; then
+		trap '"${as_root[@]}" rm -f $policy' EXIT
+		printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin $policy
+	fi
 	# env: sudo does not pass the variable on by itself.
 	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
 		apt-get install -q -y --no-install-recommends "${missing[@]}"

@@ -135,7 +135,7 @@ configure_in() (
 if wanted deps; then
 	say "dependencies"
 	if [ $as_root = yes ] || command -v sudo >/dev/null; then
-		step "install dependencies" scripts/install-deps.sh --breakpad "$build_dir/breakpad"
+		step "install dependencies" scripts/install-deps.sh --programs --breakpad "$build_dir/breakpad"
 	else
 		skip "install dependencies: neither root nor sudo"
 	fi

@@ -15,24 +15,7 @@ import lab
 from stub_lab import SEGV, StubLab, died, is_dump, signalled
 from trial import Skip, expect, trial
 
-JAVA = """
-public class Nulls {
-    static int length(String s) { return s.length(); }
-    public static void main(String[] a) {
-        int caught = 0;
-        for (int i = 0; i < 200000; i++) {
-            try { caught += length(i % 2 == 0 ? null : "x") > 5 ? 1 : 0; } catch (NullPointerException e) { caught++; }
-        }
-        System.out.println("caught " + caught);
-    }
-}
-"""
-GO = """
-package main
-import "fmt"
-func read(p *int) (n int) { defer func() { if recover() != nil { n = 1 } }(); return *p }
-func main() { n := 0; for i := 0; i < 1000; i++ { n += read(nil) }; fmt.Println("recovered", n) }
-"""
+SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "crashers")
 
 
 def need(program, *more):
@@ -193,35 +176,57 @@ def postgresql(context):
         expect("terminated by signal 11" in said, "the server saw another end: %s", said[-300:])
 
 
+def same_as_without(here, argv, seconds=40, **more):
+    """What it does with the stub in it: the output and the status that it has without, and no dump of ordinary work."""
+    bare = here.crash(argv, letters=None, preload=False, dumps=0, seconds=seconds,
+                      environment=here.environment(None, False, **more))
+    end = here.crash(argv, dumps=0, seconds=seconds, environment=here.environment(**more))
+    expect((end.status, end.output) == (bare.status, bare.output), "with the stub: %d, %s; without: %d, %s", end.status,
+           end.output[-200:], bare.status, bare.output[-200:])
+    return end
+
+
 @trial("stub.programs.java")
 def java(context):
-    """Null checks are SIGSEGV: they go on as if nothing were there."""
+    """Null checks and stack overflows are SIGSEGV: they go on as if nothing were there. A fault that Java's runtime makes
+    nothing of it hands on to the handler that was there before its own: that dump shows the fault."""
     program = need("java")
     with StubLab(context) as here:
-        source = os.path.join(here.crashers, "Nulls.java")
-        if shutil.which("javac"):
-            with open(source, "w", encoding="ascii") as f:
-                f.write(JAVA)
-            subprocess.run(["javac", "-d", here.crashers, source], check=True, capture_output=True, timeout=60)
-            end = here.crash([program, "-cp", here.crashers, "Nulls"], seconds=40, dumps=0)
-            expect("caught 100000" in end.output and end.status == 0, "java: status %d: %s", end.status, end.said[-300:])
-        else:
-            end = here.crash([program, "-version"], seconds=40, dumps=0)
-            expect(end.status == 0, "java: status %d: %s", end.status, end.said[-300:])
-        expect(not end.dumps, "ordinary work gave dumps: %s", end.dumps)
+        argv = [program, "-XX:ErrorFile=%s/hs_err" % here.folder, "-Xshare:auto", os.path.join(here.crashers, "Runtime.java")]
+        shutil.copy(os.path.join(SOURCES, "Runtime.java"), argv[-1])
+        try:
+            end = same_as_without(here, argv)
+            expect(end.status == 0 and "caught 10000, overflowed 20" in end.output, "java: %d: %s", end.status, end.said)
+            expect(not end.dumps, "ordinary work gave dumps: %s", end.dumps)
+            end = here.crash([*argv, "crash"], seconds=40)
+            died(end, SEGV, "java", 40)
+            has_good_dump(here, end, "java")
+        finally:
+            for path in glob.glob(here.folder + "/hs_err*"):
+                os.unlink(path)
 
 
 @trial("stub.programs.go")
 def go(context):
+    """Nil pointers are recovered, or are a panic with Go's own report and status, as if nothing were there; GOTRACEBACK=crash
+    dies of SIGABRT and leaves a dump. A fault in C code Go hands on to the handler that was there before its own."""
     program = need("go")
     with StubLab(context) as here:
-        source = os.path.join(here.crashers, "nils.go")
-        with open(source, "w", encoding="ascii") as f:
-            f.write(GO)
-        subprocess.run([program, "build", "-o", here.crashers + "/nils", source], check=True, capture_output=True,
-                       timeout=120, env=dict(os.environ, GOCACHE=here.crashers + "/cache", GOFLAGS="-mod=mod"))
-        end = here.crash([here.crashers + "/nils"], dumps=0)
-        expect("recovered 1000" in end.output and not end.dumps, "go: %s %s %s", end.output, end.dumps, end.said)
+        built = here.crashers + "/runtime-go"
+        done = subprocess.run([program, "build", "-o", built, os.path.join(SOURCES, "runtime.go")], capture_output=True,
+                              timeout=120, text=True, check=False,
+                              env=dict(os.environ, GOCACHE=here.crashers + "/cache", CGO_ENABLED="1"))
+        expect(done.returncode == 0, "go build: %s", done.stderr[-300:])
+        for words, more, status, dumps in (((), {}, 0, 0), (("panic",), {}, 2, 0),
+                                           (("panic",), {"GOTRACEBACK": "crash"}, -signal.SIGABRT, 1)):
+            before = here.dumps()
+            end = same_as_without(here, [built, *words], **more)
+            new = kernel.wait_until(lambda: here.dumps() - before, 3 if dumps else 0)
+            expect(end.status == status and "recovered 8000" in end.output and len(new) == dumps,
+                   "go %s: status %d, dumps %s: %s", words, end.status, new, end.said[-300:])
+        end = here.crash([built, "c"])
+        died(end, SEGV, "go, in C")
+        has_good_dump(here, end, "go, in C")
 
 
 @trial("stub.wishes.kernel-helper")
