@@ -124,11 +124,9 @@ static int living_thread(int proc)
 	return found;
 }
 
-/* Not in a namespace of processes of its own (include/linux/proc_ns.h, PROC_PID_INIT_INO): its first process is nobody's
- * program, but who is left with orphans. */
-static bool in_first_namespace(void)
+bool inq_identity_in_first_namespace(void)
 {
-	const ino_t first = 0xeffffffc;
+	const ino_t first = 0xeffffffc; /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 	struct stat st;
 
 	return stat("/proc/self/ns/pid", &st) != 0 || st.st_ino == first;
@@ -140,7 +138,7 @@ void inq_identity_of_parent(struct inq_identity *ret)
 	char path[32], link[8];
 
 	*ret = (struct inq_identity){.pidfd = -1, .proc = -1, .files = -1, .pid = (uint32_t)parent};
-	if (parent < 1 || (parent == 1 && in_first_namespace()))
+	if (parent < 1 || (parent == 1 && inq_identity_in_first_namespace()))
 		return;
 	ret->pidfd = (int)syscall(SYS_pidfd_open, parent, 0);
 	snprintf(path, sizeof(path), "/proc/%d", (int)parent);

@@ -40,6 +40,10 @@ void inq_identity_open(const struct inq_core_args *args, struct inq_identity *re
  * Takes no arguments' word for it. `shown` only if it was our parent all the time. */
 void inq_identity_of_parent(struct inq_identity *ret);
 
+/* Whether we are in no namespace of processes of its own: the first process of that is nobody's program, but who is left
+ * with orphans. */
+bool inq_identity_in_first_namespace(void);
+
 /* Is it still that process, and has it not been reaped? */
 bool inq_identity_still(const struct inq_identity *identity);
 

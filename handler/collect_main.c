@@ -67,7 +67,7 @@ static const char FAILED_NAME[] = "inquest-failed";
 struct collect {
 	struct inq_collect_args args;
 	char letters[LETTERS_MAX];
-	bool want_snapshot, refuse_snapshot, want_debugger, is_root, use_spool;
+	bool want_snapshot, refuse_snapshot, insist_snapshot, write_first, want_debugger, is_root, use_spool;
 	struct inq_config config;
 	struct inq_identity identity;
 	struct inq_core_args facts;      /* as inquest-core would have them from the kernel */
@@ -136,6 +136,7 @@ static enum inq_status take_letters(struct collect *collect, struct inq_error *e
 		length = 1;
 	}
 	collect->refuse_snapshot = option && strcmp(option, ",no-snapshot") == 0;
+	collect->insist_snapshot = wants;
 	if (option && !wants && !collect->refuse_snapshot)
 		return inq_fail(err, INQ_USAGE, "--dump: behind the letters comes ',snapshot' or ',no-snapshot', not '%.40s'",
 				option);
@@ -596,13 +597,6 @@ static bool begin(struct collect *collect)
 	return true;
 }
 
-/* With the first process of a namespace the kernel kills all others in it, us and any copy too: then the dump comes
- * first, as far as the stub's deadline lets it. */
-static bool ends_with_it(const struct collect *collect)
-{
-	return collect->args.pid == 1;
-}
-
 /* Everything for which the process has to wait; it may go when this returns. */
 static bool gather(struct collect *collect)
 {
@@ -623,7 +617,10 @@ static bool gather(struct collect *collect)
 	}
 	inq_worker_acquire(&job, &collect->options, &collect->gathered);
 	name_dump(collect);
-	if (!collect->refuse_snapshot && !ends_with_it(collect))
+	collect->write_first = inq_snapshot_would_be_lost(&collect->identity, collect->insist_snapshot);
+	if (collect->write_first)
+		remark(collect, "written before the process died, which takes all of its PID namespace with it");
+	else if (!collect->refuse_snapshot)
 		make_snapshot(collect);
 	/* With its memory in hand the rest is no matter of theirs. */
 	return collect->snapshot.pid || (start_worker(collect) && hear(collect, INQ_WORKER_RELEASED, hold));
@@ -647,8 +644,9 @@ static void let_die(struct collect *collect)
 	collect->dying = true;
 	if (inq_stop_bury(&collect->stopped, BURY_MS))
 		set_guard(collect, 0);
+	/* Not before: the kernel gives the same rank to all who share memory. */
 	if (inq_identity_wait(&collect->identity, BURY_MS))
-		inq_snapshot_come_last(&collect->snapshot);
+		inq_inherited_offer_memory(collect->snapshot.proc);
 	inq_snapshot_restore(&collect->snapshot, &collect->waiting);
 }
 
@@ -657,7 +655,7 @@ static bool finish(struct collect *collect)
 	uint64_t end = collect->start_ns +
 		       (collect->config.hold_deadline + collect->config.write_deadline) * SECOND;
 
-	if (!ends_with_it(collect))
+	if (!collect->write_first)
 		let_die(collect);
 	if (collect->snapshot.pid && !(start_worker(collect) && hear(collect, INQ_WORKER_RELEASED, end)))
 		return false;
@@ -683,20 +681,19 @@ static int run(struct collect *collect)
 		inq_debug_start(collect->identity.files, collect->args.pid, collect->args.record, collect->args.event);
 		setsid();
 	}
-	good = good && gather(collect);
-	if (!good) {
+	good = good && gather(collect) && finish(collect);
+	if (!good && !collect->waiting.told) {
 		/* Before the process goes on to die: the kernel's handler is to see it. */
 		prctl(PR_SET_NAME, FAILED_NAME);
 		inq_stop_resume(&collect->stopped);
 		if (collect->memory >= 0)
 			inq_waiting_dismiss(&collect->waiting, EIO);
-	} else {
-		good = finish(collect);
 	}
 	inq_snapshot_end(&collect->snapshot);
 	end_worker(collect);
 	inq_stop_resume(&collect->stopped);
 	inq_keeper_stop(&collect->keeper);
+	/* The last word where it was not said yet: what follows, follows the end of the namespace. */
 	if (collect->memory >= 0)
 		inq_waiting_dismiss(&collect->waiting, good ? 0 : EIO);
 	if (!good)

@@ -77,6 +77,16 @@ static bool shares_with_parent(const struct inq_identity *identity)
 	       stat_field(text, STAT_START_BRK) == stat_field(parents, STAT_START_BRK);
 }
 
+bool inq_snapshot_would_be_lost(const struct inq_identity *identity, bool insisted)
+{
+	char text[STAT_TEXT];
+
+	if (identity->pid == 1)
+		return true;
+	return !insisted && read_stat(identity->proc, "stat", text) && stat_field(text, STAT_PPID) == 1 &&
+	       !inq_identity_in_first_namespace();
+}
+
 static bool kernel_lets_it_live(void)
 {
 	struct utsname name;
@@ -187,18 +197,6 @@ void inq_snapshot_restore(const struct inq_snapshot *snapshot, const struct inq_
 		    !now && word->value)
 			(void)!pwrite(waiting->memory, &word->value, sizeof(word->value), (off_t)word->address);
 	}
-}
-
-void inq_snapshot_come_last(const struct inq_snapshot *snapshot)
-{
-	static const char most[] = "1000"; /* OOM_SCORE_ADJ_MAX */
-	int fd = inq_gather_open(snapshot->proc, "oom_score_adj", O_WRONLY);
-
-	/* Raising it needs no privilege. Where it is not allowed all the same, nothing is lost. */
-	if (fd >= 0 && write(fd, most, sizeof(most) - 1) < 0)
-		errno = 0;
-	if (fd >= 0)
-		close(fd);
 }
 
 void inq_snapshot_end(struct inq_snapshot *snapshot)

@@ -46,6 +46,10 @@ struct inq_snapshot {
 
 void inq_snapshot_init(struct inq_snapshot *snapshot);
 
+/* Whether all that is left behind would be killed with the process: it is the first of its PID namespace (a container's),
+ * or, unless that is @insisted, its parent is, which ends when its program does. */
+bool inq_snapshot_would_be_lost(const struct inq_identity *identity, bool insisted);
+
 /* Whether it can be held; else only copied. */
 bool inq_snapshot_may_hold(const struct inq_identity *identity, const struct inq_waiting *waiting);
 
@@ -70,10 +74,6 @@ enum inq_status inq_snapshot_make(const struct inq_identity *identity, struct in
 void inq_snapshot_remember(struct inq_snapshot *snapshot, const struct inq_waiting *waiting,
 			   const struct inq_stopped *stopped);
 void inq_snapshot_restore(const struct inq_snapshot *snapshot, const struct inq_waiting *waiting);
-
-/* Where memory runs out, the kernel is to take this before anybody who is alive. Only when the process has ended: the
- * kernel gives the same rank to all who share memory. */
-void inq_snapshot_come_last(const struct inq_snapshot *snapshot);
 
 /* Give the memory up. Accepts one that was never made. */
 void inq_snapshot_end(struct inq_snapshot *snapshot);

@@ -374,6 +374,30 @@ def no_process(context):
         expect("could not be copied" in said, "it does not say why: %s", said)
 
 
+# --- a container ends with its first process ------------------------------------------------------------
+
+@trial("stub.snapshot.container-ends-with-it")
+def container_ends(context):
+    """The first process of a PID namespace takes all others with it, the collector too: then the dump is written before.
+    So it is where the first process waits for its program only."""
+    with StubLab(context) as here:
+        user = ["setpriv", "--reuid", str(here.user.pw_uid), "--regid", str(here.user.pw_gid), "--clear-groups"]
+        if not shutil.which("setpriv") or not shutil.which("unshare"):
+            raise Skip("no setpriv or no unshare here")
+        program = [here.program(), "plain"]
+        for what, argv, statuses in (("first", program, (-SEGV, 128 + SEGV)),
+                                     ("below the first", ["/bin/sh", "-c", "%s %s; exit 7" % tuple(program)], (7,))):
+            for letters in ("m", "ma"):
+                end = here.crash(["unshare", "-pmf", "--mount-proc", *user, *argv], letters=letters, user=False)
+                expect(end.status in statuses, "%s: status %d: %s", what, end.status, end.said)
+                expect(end.dump and is_dump(end.dump), "%s, %s: no dump: %s", what, letters, end.said)
+                dump = Dump(end.dump)
+                expect("PID namespace" in dump.comment(), "%s: %s", what, dump.comment())
+                expect(dump.exception()[1] == SEGV, "%s: signal %d", what, dump.exception()[1])
+                dump.close()
+                os.unlink(end.dump)
+
+
 # --- what children do not get ----------------------------------------------------------------------------
 
 @trial("stub.snapshot.keeps-what-children-do-not-get")
