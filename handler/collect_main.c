@@ -689,7 +689,7 @@ static int run(struct collect *collect)
 		if (collect->memory >= 0)
 			inq_waiting_dismiss(&collect->waiting, EIO);
 	}
-	inq_snapshot_end(&collect->snapshot);
+	inq_snapshot_end(&collect->snapshot, &collect->waiting);
 	end_worker(collect);
 	inq_stop_resume(&collect->stopped);
 	inq_keeper_stop(&collect->keeper);

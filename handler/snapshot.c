@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ enum {
 	ANSWER_MS = 3000,        /* for the child's making, which copies page tables */
 	CLOSED_S = 1,            /* for the child's closing of its descriptors */
 	CLOSED_SLICE_US = 20,
+	END_MS = 200,            /* many times as long as it sleeps between looks */
 	STAT_TEXT = 1024,
 	PTHREAD_TID = 0x2d0,     /* from the thread pointer: struct pthread's tid, in glibc since 2.4 (x86-64) */
 };
@@ -139,7 +141,7 @@ static enum inq_status adopt(const struct inq_identity *identity, pid_t child, c
 		ret->smaps = inq_gather_open(proc, "smaps", O_RDONLY);
 	}
 	if (!status && !ret->held) {
-		ret->memory = inq_gather_open(proc, "mem", O_RDONLY);
+		ret->memory = inq_gather_open(proc, "mem", O_RDWR);
 		ret->pagemap = inq_gather_open(proc, "pagemap", O_RDONLY);
 		if (ret->memory < 0)
 			status = inq_fail_os(err, "snapshot: the copy's memory");
@@ -161,7 +163,7 @@ enum inq_status inq_snapshot_make(const struct inq_identity *identity, struct in
 	ret->held = hold;
 	status = adopt(identity, child, maps, ret, err);
 	if (status)
-		inq_snapshot_end(ret);
+		inq_snapshot_end(ret, waiting);
 	return status;
 }
 
@@ -199,10 +201,23 @@ void inq_snapshot_restore(const struct inq_snapshot *snapshot, const struct inq_
 	}
 }
 
-void inq_snapshot_end(struct inq_snapshot *snapshot)
+static void ask_to_end(const struct inq_snapshot *snapshot, const struct inq_waiting *waiting)
+{
+	const uint32_t word = INQ_COMMAND_END;
+	const off_t at = (off_t)(waiting->record + offsetof(struct inq_record, command));
+	struct pollfd end = {.fd = snapshot->pidfd, .events = POLLIN};
+
+	if (waiting->version >= 2 &&
+	    pwrite(snapshot->held ? waiting->memory : snapshot->memory, &word, sizeof(word), at) == sizeof(word))
+		poll(&end, 1, END_MS);
+}
+
+void inq_snapshot_end(struct inq_snapshot *snapshot, const struct inq_waiting *waiting)
 {
 	int descriptors[] = {snapshot->proc, snapshot->smaps, snapshot->memory, snapshot->pagemap, snapshot->pidfd};
 
+	if (snapshot->pid)
+		ask_to_end(snapshot, waiting);
 	if (snapshot->pid)
 		syscall(SYS_pidfd_send_signal, snapshot->pidfd, SIGKILL, NULL, 0);
 	for (size_t i = 0; i < sizeof(descriptors) / sizeof(descriptors[0]); i++) {

@@ -39,7 +39,7 @@ struct inq_snapshot {
 	int pidfd;
 	bool held;        /* else copied */
 	int proc, smaps;  /* the child's: /proc/PID, and its smaps; -1 none */
-	int memory, pagemap; /* of a copy; -1: the process's own descriptors go on to be good */
+	int memory, pagemap; /* of a copy (memory for writing too); -1: the process's own descriptors go on to be good */
 	struct inq_snapshot_word *words;
 	size_t word_count;
 };
@@ -75,7 +75,8 @@ void inq_snapshot_remember(struct inq_snapshot *snapshot, const struct inq_waiti
 			   const struct inq_stopped *stopped);
 void inq_snapshot_restore(const struct inq_snapshot *snapshot, const struct inq_waiting *waiting);
 
-/* Give the memory up. Accepts one that was never made. */
-void inq_snapshot_end(struct inq_snapshot *snapshot);
+/* Give the memory up. The child is asked to end, by a word in its memory, so that who adopts orphans sees a good end;
+ * one that does not is killed. Accepts one that was never made. */
+void inq_snapshot_end(struct inq_snapshot *snapshot, const struct inq_waiting *waiting);
 
 #endif

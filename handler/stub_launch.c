@@ -25,6 +25,7 @@ enum {
 	SLICE_MS = 20,          /* how often the collector's life is looked at */
 	BLIND_SLICE_US = 1000,  /* how often the command is looked at where no event descriptor could be had */
 	CHILD_LIFE_S = 600,     /* a snapshot that nobody ends */
+	CHILD_SLICE_MS = 10,    /* how often it looks whether it is needed */
 	CHILD_CLOSE_MAX = 65536,
 	DEBUG_MS = 7 * 24 * 3600 * 1000, /* how long a person may look; ends at once with the debugger */
 	REAP_MS = 60000,        /* how long a dump without a crash may take to be written */
@@ -194,12 +195,13 @@ __attribute__((noreturn)) static void keep_memory(struct launch *launch)
 	raw0(SYS_setsid);
 	raw1(SYS_chdir, "/");
 	raw2(SYS_prctl, PR_SET_NAME, "inquest-memory");
-	for (int i = 0; i < CHILD_LIFE_S; i++) {
-		struct timespec second = {.tv_sec = 1};
+	for (int i = 0; i < CHILD_LIFE_S * 1000 / CHILD_SLICE_MS; i++) {
+		struct timespec slice = {.tv_nsec = CHILD_SLICE_MS * 1000000l};
 
-		if (raw2(SYS_kill, collector_pid, 0) == -ESRCH)
+		if (__atomic_load_n(&stub.record.command, __ATOMIC_ACQUIRE) == INQ_COMMAND_END ||
+		    raw2(SYS_kill, collector_pid, 0) == -ESRCH)
 			break;
-		raw2(SYS_nanosleep, &second, 0);
+		raw2(SYS_nanosleep, &slice, 0);
 	}
 	for (;;)
 		raw1(SYS_exit_group, 0);

@@ -69,6 +69,7 @@ enum inq_record_command {
 	INQ_COMMAND_RESUME = 3,      /* a dump without a crash is taken */
 	INQ_COMMAND_HOLD = 4,        /* close all descriptors but the event; then as SNAPSHOT, but the child shares the
 	                              * memory (version 2) */
+	INQ_COMMAND_END = 5,         /* to the child: its memory is not needed any more (version 2) */
 };
 
 enum inq_record_reason {
