@@ -358,3 +358,66 @@ def live_standing_still(context):
                 truth.refresh()
                 inquest(context, "-p", str(process.pid), *more, "-c", ".dump /o /%s %s; q" % (run, path))
                 wrong += check(path, run, truth, by_gdb)
+
+
+@trial("matrix.unreadable-memory")
+def unreadable(context):
+    """A page of a mapping behind the end of its file: /ma leaves no file, /mA leaves the page out and says so."""
+    folder = folder_of(context, "unreadable")
+    with victim(context, "unreadable") as process, collecting() as wrong:
+        truth = process.truth()
+        lost = process.facts["truncated"]
+        path = os.path.join(folder, "strict.dmp")
+        done = inquest(context, "-p", str(process.pid), "-c", ".dump /ma %s; q" % path, status=1)
+        if "0x%x" % lost not in done.stderr or os.listdir(folder):
+            wrong.append("/ma: '%s', files %s" % (done.stderr.strip(), os.listdir(folder)))
+        path = os.path.join(folder, "tolerant.dmp")
+        inquest(context, "-p", str(process.pid), "-c", ".dump /mA %s; q" % path)
+        with opened(path) as dump:
+            wrong += table.directory(dump, "mA")
+            said = "4096 bytes of memory could not be read, the first at 0x%x" % lost
+            if said not in dump.comment():
+                wrong.append("/mA: the comment is '%s'" % dump.comment())
+            if dump.read(process.facts["heap"], 9) != b"heap text":
+                wrong.append("/mA: other memory is not there")
+            ranges = [(a, a + s) for a, s, _rva in dump.memory()]
+            left_out = process_truth.without(truth.readable(), ranges)
+            if left_out and left_out != [(lost, lost + process_truth.PAGE)]:
+                wrong.append("/mA: %s is left out" % checks.hexes(left_out))
+
+
+@trial("matrix.second-file-of-k")
+def second_file(context):
+    """/mk "file": the kernel's side there, with the threads and nothing else, and not in the dump."""
+    folder = folder_of(context, "kernel")
+    with victim(context) as process, collecting() as wrong:
+        truth = process.truth()
+        truth.rseq = ()
+        path, kernels = os.path.join(folder, "m.dmp"), os.path.join(folder, "kernel.dmp")
+        inquest(context, "-p", str(process.pid), "-c", '.dump /mk "%s" %s; q' % (kernels, path))
+        with opened(path) as dump:
+            wrong += table.directory(dump, "m")
+        with opened(kernels) as dump:
+            wrong += checks.kernel_side(dump, truth, "mk")
+            if [t.tid for t in dump.threads()] != truth.tids or dump.memory():
+                wrong.append("the second file: threads %s, %d ranges of memory" % (
+                    [t.tid for t in dump.threads()], len(dump.memory())))
+
+
+@trial("matrix.stub-in-anothers-core")
+def stub_in_core(context):
+    """gcore's core of a process with the stub in it: what was unloaded is found by the stub's note."""
+    if not shutil.which("gcore"):
+        raise Skip("no gcore here")
+    folder = folder_of(context, "gcore")
+    with victim(context, stub=True) as process, collecting() as wrong:
+        truth = process.truth()
+        judges.run(["gcore", "-o", os.path.join(folder, "core"), str(process.pid)])
+        path = os.path.join(folder, "core.%d" % process.pid)
+        expect(os.path.exists(path), "gcore wrote nothing")
+        dump = os.path.join(folder, "mu.dmp")
+        inquest(context, "-z", path, "-c", ".dump /mu %s; q" % dump)
+        with opened(dump) as made:
+            wrong += checks.unloaded(made, truth, "mu") + checks.modules(made, truth, "mu")
+            wrong += checks.arguments(made, truth, "mu")
+        os.unlink(path)
