@@ -106,6 +106,7 @@ def nobody_notices(context):
         for more in ROADS:
             for command in (".dump /o /m %s", ".dump /o /mAy %s", "~*k; !handle -a; !runaway; r; rY"):
                 dump_of(context, one, *more, command=command)
+                one.rests(SLEEPING)
                 wrong += differences(before, one.status(), "%s %s" % (command, more))
         told = one.disturbed()
         if told:
@@ -192,6 +193,7 @@ def thousand(context):
         before = one.status()
         for more in ROADS[:2]:
             dump_of(context, one, *more)
+            one.rests(SLEEPING)
             wrong += differences(before, one.status(), "1,000 threads %s" % (more,))
         told = one.disturbed()
         if told:

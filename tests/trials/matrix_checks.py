@@ -168,8 +168,8 @@ def same_bytes(dump, truth, run, address, size, rva, filtered):
         if not places:
             continue
         place = places[0]
-        return ["/%s: memory differs at %#x (%s), in %d bytes" % (run, address + at + place,
-                                                                 where(truth, [(address + at + place, 0)]), len(places))]
+        place += address + at
+        return ["/%s: memory differs at %#x (%s), in %d bytes" % (run, place, where(truth, [(place, 0)]), len(places))]
     return []
 
 

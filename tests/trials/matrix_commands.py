@@ -113,15 +113,16 @@ def record_of(dump):
 def records(context):
     """.jdinfo, .exr, .cxr, .ecxr and .dump /j of the stub's record in a dump, and in a core made of it."""
     folder = matrix.folder_of(context, "stub")
-    if not [n for n in os.listdir(folder) if n.endswith(".dmp")]:
+    if "matrix-stub-whole" not in context.kept:
         matrix.dying_by_the_stub(context)
-    whole = max((os.path.join(folder, n) for n in os.listdir(folder)), key=os.path.getsize)
+    whole = context.kept["matrix-stub-whole"]
     core = judged.convert(context, folder, whole, "/f", "crash.core")
     with matrix.opened(whole) as dump, collecting() as wrong:
         tid, signo, code, address, _parameters, registers = dump.exception()
         record = record_of(dump)
         siginfo, context_record = struct.unpack("<QQ", dump.read(record + 24, 16))
-        commands = [".exr -1", ".ecxr", ".jdinfo 0x%x" % record, "r", ".exr 0x%x" % siginfo, ".cxr 0x%x" % context_record]
+        commands = [".exr -1", ".ecxr", ".jdinfo 0x%x" % record, "r", ".exr 0x%x" % siginfo,
+                    ".cxr 0x%x" % context_record]
         for path in (whole, core):
             told = answers(context, ("-z", path), commands)
             expect(set(commands) <= set(told), "no answer to %s", set(commands) - set(told))

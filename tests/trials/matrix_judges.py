@@ -122,8 +122,8 @@ def same_dump(one, other, what):
 def threads_of(dump):
     """Extended registers by component: a core has them where Intel's processors do, which AMD's do not."""
     xstate = dump.misc()["xstate"]
-    return [(t.tid, t.teb, t.stack, t.context[:minidump.CONTEXT_SIZE], {bit: t.component(xstate, bit) for bit in xstate})
-            for t in dump.threads()]
+    return [(t.tid, t.teb, t.stack, t.context[:minidump.CONTEXT_SIZE],
+             {bit: t.component(xstate, bit) for bit in xstate}) for t in dump.threads()]
 
 
 def misc_of(dump):

@@ -162,8 +162,8 @@ class Crashes:
             expect(process.process.wait(30) == -signal.SIGSEGV, "plenty did not die of SIGSEGV")
         # Others may crash meanwhile, and go the same road.
         status = os.path.join(self.scene.folder, "status.%d" % truth.pid)
-        expect(kernel.wait_until(lambda: os.path.exists(status), 20), "/%s: the kernel sent no core (core_pattern is %s)",
-               run, kernel.get(kernel.PATTERN))
+        expect(kernel.wait_until(lambda: os.path.exists(status), 20),
+               "/%s: the kernel sent no core (core_pattern is %s)", run, kernel.get(kernel.PATTERN))
         with open(status, encoding="ascii") as f:
             ended = int(f.read().split()[0])
         expect(ended == 0, "inquest-core ended with wait status %d", ended)
@@ -237,9 +237,11 @@ def dying_by_the_stub(context):
                 truth.status_before.pop("SigBlk")    # the handler's own, while it waits
                 process.order("crash")
                 expect(process.process.wait(30) == -signal.SIGSEGV, "plenty did not die of SIGSEGV")
-            expect(kernel.wait_until(lambda: {n for n in os.listdir(folder) if n.endswith(".dmp")} - before, 10),
+            expect(kernel.wait_until(lambda: {n for n in os.listdir(folder) if n.endswith(".dmp")} - before, 20),
                    "/%s: no dump", run)
             path = os.path.join(folder, ({n for n in os.listdir(folder) if n.endswith(".dmp")} - before).pop())
+            if "a" in run:
+                context.kept["matrix-stub-whole"] = path
             with opened(path) as dump:
                 crashed = dump.exception()[0]
                 truth.changing = handlers_own(truth, dump, crashed)
@@ -257,7 +259,8 @@ def handlers_own(truth, dump, crashed):
     alternate = [(b.start, b.end) for a, b in zip(truth.mappings, truth.mappings[1:])
                  if a.access[:3] == "---" and not b.name and b.end - b.start == 0x11000]
     # and struct pthread says that the thread has left read(2), where it could be cancelled
-    return [(pointer - 4096, pointer + 4096), (thread.teb, thread.teb + 0x900), (stub[0].start, stub[-1].end + (64 << 10)), *alternate]
+    return [(pointer - 4096, pointer + 4096), (thread.teb, thread.teb + 0x900),
+            (stub[0].start, stub[-1].end + (64 << 10)), *alternate]
 
 
 # --- files -----------------------------------------------------------------------------------------

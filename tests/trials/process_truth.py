@@ -30,7 +30,8 @@ class Mapping:
     @property
     def never_read(self):
         """Device memory, and what the program keeps out of cores or from its children."""
-        return bool({"io", "pf", "dd", "wf"} & set(self.flags)) or self.name in ("[vvar]", "[vvar_vclock]", "[vsyscall]")
+        return bool({"io", "pf", "dd", "wf"} & set(self.flags)) or \
+            self.name in ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 
 
 def output(*argv):
