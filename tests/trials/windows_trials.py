@@ -12,7 +12,7 @@ import judges
 from trial import Skip, collecting, expect, trial
 
 EVERY = 9          # new instructions from one dump to the next
-LLDB_EVERY = 6     # dumps from one that lldb judges, too, to the next: it takes a second for each
+LLDB_EVERY = 14    # dumps from one that lldb judges, too, to the next: it takes a second for each
 FIXTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fixtures")
 IMAGE = os.path.join(FIXTURES, "pe-walk.exe")
 
