@@ -171,6 +171,40 @@ def server_is_back(context):
         lldb_reads(path, memory + (MIB << 20) - 4096, ((MIB << 20) - 4096) ^ TURNED)
 
 
+def listens_again(port):
+    """At once, without a second try."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", port))
+        s.listen()
+
+
+@trial("stub.snapshot.port-is-free-at-once")
+def port_is_free(context):
+    """No socket outlives the process, be its memory held or, as on kernels before 5.16, copied."""
+    with StubLab(context) as here:
+        for how, before in (("held", []), ("copied", ["setarch", "--uname-2.6"])):
+            if before and not shutil.which(before[0]):
+                continue
+            port = free_port()
+            process = here.start([*before, here.program(), "server", "%d 64 %d" % (port, COUNTERS)], letters="ma")
+            words = kernel.wait_until(lambda: serves(port), 20)
+            expect(words, "%s: the server did not start", how)
+            with contextlib.suppress(OSError):
+                ask(port, b"crash\n")
+            status = process.wait(10)
+            writing = here.collectors()
+            listens_again(port)
+            expect(status == -SEGV and writing, "%s: status %d, collectors %s", how, status, writing)
+            end = here.finish(process, 20)
+            expect(end.dump, "%s: no dump: %s", how, end.said)
+            dump = Dump(end.dump)
+            memory_is_right(dump, int(words.split()[3], 16), 64)
+            threads_are_named(dump)
+            dump.close()
+            os.unlink(end.dump)
+
+
 # --- a supervisor that kills its group ------------------------------------------------------------------
 
 def unified():
