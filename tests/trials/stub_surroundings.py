@@ -345,8 +345,8 @@ def without_answer(name, mode, rows):
 
 
 without_answer("userfault", "userfault", ("m", "mA", "mA,no-snapshot"))
-without_answer("file-system-hangs", "file-system-hangs", ("m", "mh"))
-without_answer("file-system-inside", "file-system-inside", ("m",))
+without_answer("file-system-hangs", "file-system-hangs", ("m", "mh", "mA", "mA,no-snapshot"))
+without_answer("file-system-inside", "file-system-inside", ("m", "mh", "mA", "mA,no-snapshot"))
 
 
 # --- the first process; ourselves ---------------------------------------------------------------------------------------
