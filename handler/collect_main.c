@@ -82,6 +82,7 @@ struct collect {
 	struct inq_snapshot snapshot;
 	int channel;
 	pid_t worker;
+	bool is_long;                    /* it said that it writes before it is done with the process */
 	bool dying;                      /* the process was told to; its threads never run again */
 	timer_t guard;                   /* of those that are traced while it does */
 	uint64_t start_ns;
@@ -508,9 +509,11 @@ static bool hear(struct collect *collect, enum inq_worker_word wanted, uint64_t 
 		collect->lost_threads = wanted == INQ_WORKER_DONE ? message.status : 0;
 		return true;
 	}
-	/* Once: as if it were released already, and wrote. */
-	if (message.word == INQ_WORKER_LONG && wanted == INQ_WORKER_RELEASED && until < write_until(collect))
+	/* Once, also where nobody waits for it: as if it were released already, and wrote. */
+	if (message.word == INQ_WORKER_LONG && wanted == INQ_WORKER_RELEASED && !collect->is_long) {
+		collect->is_long = true;
 		return hear(collect, wanted, write_until(collect));
+	}
 	snprintf(collect->why, sizeof(collect->why), "%s",
 		 message.word == INQ_WORKER_FAILED ? message.words : "the worker spoke out of turn");
 	return false;
