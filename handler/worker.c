@@ -226,7 +226,8 @@ static enum inq_status choose_letters(struct inq_worker_job *job, struct inq_dum
 					      : inq_dump_options_settle(job->config->dump, options, dropped, err);
 
 	if (status == INQ_OK && dropped[0]) {
-		snprintf(remark, REMARK, "%s%sthe settings ask for '%s' beside a filter, which cannot filter that: left out",
+		/* Not in quotes, which a filter empties. */
+		snprintf(remark, REMARK, "%s%sthe settings ask for %s beside a filter, which cannot filter that: left out",
 			 job->remark ? job->remark : "", job->remark ? "\n" : "", dropped);
 		job->remark = remark;
 	}

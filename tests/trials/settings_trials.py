@@ -10,9 +10,9 @@ from trial import collecting, expect, trial
 
 # The settings file, what the dump was asked to be, what it says beside that.
 SETTINGS = (
-    (b"dump = mfw\nno-such-setting = 1\n", "mrR", "'fw'"),
-    (b"dump = mahR\nno-such-setting = 1\n", "mFhrRtu", "'a'"),
-    (b"dump = mwrF\n", "mFrR", "'w'"),
+    (b"dump = mfw\nno-such-setting = 1\n", "mrR", "for fw beside"),
+    (b"dump = mahR\nno-such-setting = 1\n", "mFhrRtu", "for a beside"),
+    (b"dump = mwrF\n", "mFrR", "for w beside"),
     (b"dump = mR\nno-such-setting = 1\n", "mrR", None),
 )
 # MINIDUMP_TYPE's bits, and the stream of full memory.
