@@ -125,7 +125,7 @@ for _mode, _number, _dumps, _b in OTHERS:
 
 @trial("stub.robust.B17.two-at-once-many-times")
 def two_at_once(context):
-    rounds = int(os.environ.get("TRIALS_ROUNDS", "200"))
+    rounds = int(os.environ.get("TRIALS_ROUNDS", "50"))
     with StubLab(context) as here:
         for i in range(rounds):
             hold_case(here, "round %d" % i, [here.program(), "many-crash", "2"], "m", SEGV, 1)
@@ -216,7 +216,7 @@ def no_collector(context):
 def collector_killed(context):
     """By the user, at random moments: the process dies of its own signal all the same, and no file is left half."""
     with StubLab(context) as here:
-        for _ in range(int(os.environ.get("TRIALS_ROUNDS", "60"))):
+        for _ in range(int(os.environ.get("TRIALS_ROUNDS", "30"))):
             before = here.dumps()
             start = time.monotonic()
             process = here.start([here.program(), "many-crash", "4"])
@@ -355,7 +355,7 @@ def no_more_processes(context):
 @trial("stub.robust.B37.on-demand")
 def on_demand(context):
     """Again and again: nothing grows, nothing is changed, no zombie."""
-    rounds = int(os.environ.get("TRIALS_ROUNDS", "300"))
+    rounds = int(os.environ.get("TRIALS_ROUNDS", "100"))
     with StubLab(context) as here:
         end = here.crash([here.program(), "dump-now", str(rounds)], seconds=120, dumps=1)
         expect(end.status == 0, "status %d: %s", end.status, end.said)
