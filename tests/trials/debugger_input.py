@@ -232,6 +232,11 @@ def exit_statuses(context):
                 wrong.append("%s: status %d, not %d" % (words, done.returncode, status))
 
 
+# Its flags are in memory, where no filter can look: it is refused as a kernel without it would, so that the C library
+# makes threads by clone(), whose flags the filter sees.
+CLONE3_IS_UNKNOWN = ("clone3", -38)
+
+
 @trial("input.R62-the-parser-is-confined")
 def parser_is_confined(context):
     """The process that interprets the file: nobody, filtered, and each forbidden system call tried in its name."""
@@ -249,7 +254,7 @@ def parser_is_confined(context):
                 result = call_in(parser, number, arguments)
                 if name == ALLOWED[0]:
                     expect(result == ALLOWED_GIVES, "the control gives %s", result)
-                elif result is not None and result != -1 and result != -13:
+                elif result is not None and result not in (-1, -13) and (name, result) != CLONE3_IS_UNKNOWN:
                     wrong.append("%s gives %d" % (name, result))
                 if os.geteuid() == 0 and "0" in ids_of(parser):
                     wrong.append("the parser is root")

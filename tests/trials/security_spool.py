@@ -15,8 +15,8 @@ import lab
 from trial import Failure, Skip, collecting, expect, trial
 
 FINAL_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}\.\d+\.\d{8}T\d{6}Z(-\d{1,2})?\.dmp")
-# Root's own, in the spool's first level: space for a last word, and when a loss was last logged.
-KEPT_BY_US = {".reserve", ".logged"}
+# Root's own: space for a last word, how many dumps a user is having written, and when a loss was last logged.
+KEPT_BY_US = {".reserve", ".places", ".logged"}
 
 
 def strangers(paths):

@@ -15,6 +15,7 @@ import time
 import kernel
 import lab
 from security_confinement import ALLOWED, ALLOWED_GIVES, FORBIDDEN, call_in
+from security_spool import KEPT_BY_US
 from stub_lab import SEGV, StubLab, is_dump
 from stub_security import attacks
 from trial import Skip, collecting, expect, trial
@@ -323,7 +324,7 @@ def half_done(here):
     """What a dump that failed may not leave in the spool."""
     for path in here.tree.everything_in_spool():
         name = os.path.basename(path)
-        if name not in (".reserve", ".places", ".logged") and not (name.endswith(".dmp") and is_dump(path)):
+        if name not in KEPT_BY_US and not (name.endswith(".dmp") and is_dump(path)):
             yield "'%s' is in the spool" % path
         if name.endswith(".dmp") and os.path.getsize(path) < 4096:
             yield "'%s' has %d bytes" % (path, os.path.getsize(path))
