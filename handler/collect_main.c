@@ -23,6 +23,7 @@
 #include "handler/minimal.h"
 #include "handler/room.h"
 #include "handler/snapshot.h"
+#include "handler/wishes.h"
 #include "handler/worker.h"
 #include "support/secret.h"
 #include "target/stop.h"
@@ -600,6 +601,22 @@ static bool begin(struct collect *collect)
 	return true;
 }
 
+/* What cannot fit into the spool is not begun: a smaller dump is better than none. */
+static enum inq_status fit_letters(struct collect *collect, struct inq_error *err)
+{
+	enum inq_status status = inq_dump_options_parse(collect->letters, &collect->options, err);
+	char smaller[INQ_WISHES_TEXT];
+
+	if (status || !inq_room_exceeds(collect->identity.files, collect->config.max_dump) ||
+	    !inq_wishes_without_memory(&collect->options, smaller))
+		return status;
+	remark(collect, "all memory is more than a dump may have (max-dump, %llu MiB): left out",
+	       (unsigned long long)collect->config.max_dump >> 20);
+	snprintf(collect->letters, sizeof(collect->letters), "%.*s", LETTERS_MAX - 1, smaller);
+	collect->want_snapshot = false;
+	return inq_dump_options_parse(collect->letters, &collect->options, err);
+}
+
 /* Everything for which the process has to wait; it may go when this returns. */
 static bool gather(struct collect *collect)
 {
@@ -614,7 +631,7 @@ static bool gather(struct collect *collect)
 	if (!open_file(collect))
 		return false;
 	INQ_HOLD(created);
-	if (inq_dump_options_parse(collect->letters, &collect->options, &err)) {
+	if (fit_letters(collect, &err)) {
 		snprintf(collect->why, sizeof(collect->why), "%s", err.text);
 		return false;
 	}

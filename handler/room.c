@@ -58,6 +58,14 @@ static void read_text(int directory, const char *name, char to[TEXT])
 	to[size > 0 ? size : 0] = '\0';
 }
 
+bool inq_room_exceeds(int files, uint64_t bytes)
+{
+	char statm[TEXT];
+
+	read_text(files, "statm", statm);
+	return inq_room_need_of(statm).resident > bytes;
+}
+
 enum inq_status inq_room_beside(int files, const char *cgroup, size_t cgroup_size, struct inq_error *err)
 {
 	static const enum inq_group_kind kinds[] = {INQ_GROUP_UNIFIED, INQ_GROUP_MEMORY};

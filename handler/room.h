@@ -11,6 +11,7 @@
 
 #include "support/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ struct inq_room_need inq_room_need_of(const char *statm);
 /* INQ_LIMIT: there is no room; says how much there is. @overcommit is vm.overcommit_memory's text. */
 enum inq_status inq_room_on_machine(const struct inq_room_need *need, const char *meminfo, const char *overcommit,
 				    struct inq_error *err);
+
+/* Whether its memory would be more than a dump may have bytes. @files /proc/PID. */
+bool inq_room_exceeds(int files, uint64_t bytes);
 
 /**
  * The machine as it is, and the control groups of the process with their memory limits.

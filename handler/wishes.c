@@ -60,3 +60,11 @@ void inq_wishes(const char *allowed, const char *environment, size_t size, char 
 	if (inq_dump_options_parse(ret, &both, NULL) != INQ_OK)
 		spell((wished.letters | most.letters) & PRIVACY, ret);
 }
+
+bool inq_wishes_without_memory(const struct inq_dump_options *options, char ret[INQ_WISHES_TEXT])
+{
+	static const uint32_t memory = INQ_DUMP_a | INQ_DUMP_A | INQ_DUMP_f | INQ_DUMP_w;
+
+	spell(options->letters & ~memory, ret);
+	return options->letters & memory;
+}

@@ -10,6 +10,7 @@
 
 #include "capture/options.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { INQ_WISHES_TEXT = 40 };
@@ -24,5 +25,9 @@ enum { INQ_WISHES_TEXT = 40 };
  * go together, memory gives way.
  */
 void inq_wishes(const char *allowed, const char *environment, size_t size, char ret[INQ_WISHES_TEXT]);
+
+/* The same letters without those that bring all memory (a, A, f, w), what else these stand for kept; false if there is
+ * none of them. */
+bool inq_wishes_without_memory(const struct inq_dump_options *options, char ret[INQ_WISHES_TEXT]);
 
 #endif

@@ -49,3 +49,25 @@ Test(wishes, an_environment_that_is_cut_is_read_to_its_end)
 	cr_expect_str_eq(wished("mh", "INQUEST=m", 9), "m");
 	cr_expect_str_eq(wished("mh", "INQUEST", 7), "mh");
 }
+
+static const char *without_memory(const char *letters, bool expected)
+{
+	static char text[INQ_WISHES_TEXT];
+	struct inq_dump_options options;
+
+	cr_assert_eq(inq_dump_options_parse(letters, &options, NULL), INQ_OK, "%s", letters);
+	cr_expect_eq(inq_wishes_without_memory(&options, text), expected, "%s", letters);
+	return text;
+}
+
+Test(wishes, are_smaller_without_memory_and_keep_the_rest)
+{
+	struct inq_dump_options kept;
+
+	cr_expect_str_eq(without_memory("m", false), "m");
+	cr_expect_str_eq(without_memory("mf", true), "m");
+	cr_expect_str_eq(without_memory("mw", true), "m");
+	cr_expect_str_eq(without_memory("mrR", false), "mrR");
+	cr_assert_eq(inq_dump_options_parse(without_memory("ma", true), &kept, NULL), INQ_OK);
+	cr_expect_eq(kept.letters, INQ_DUMP_F | INQ_DUMP_h | INQ_DUMP_u | INQ_DUMP_t);
+}

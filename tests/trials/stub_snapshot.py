@@ -408,6 +408,24 @@ def no_process(context):
         expect("could not be copied" in said, "it does not say why: %s", said)
 
 
+@trial("stub.snapshot.more-than-the-spool-takes")
+def more_than_the_spool_takes(context):
+    """All memory of a process that is larger than a dump in the spool may be: one without it, which says so."""
+    with StubLab(context) as here:
+        before = here.tree.dumps()
+        process = here.start([here.program("crashme"), "touch"],
+                             environment=here.environment("ma", spool=True, TOUCH_MIB="300"))
+        end = here.finish(process, 20, dumps=0)
+        died(end, SEGV, "300 MiB", 20)
+        path = here.tree.new_dump(before)
+        expect(path, "no dump: %s", end.said)
+        dump = Dump(path)
+        expect("max-dump" in dump.comment() and dump.handles(), "it says '%s'", dump.comment())
+        expect(os.path.getsize(path) < 4 << 20, "%d bytes", os.path.getsize(path))
+        dump.close()
+        os.unlink(path)
+
+
 # --- a container ends with its first process ------------------------------------------------------------
 
 @trial("stub.snapshot.container-ends-with-it")
