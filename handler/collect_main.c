@@ -422,22 +422,6 @@ static void set_guard(const struct collect *collect, long ms)
 	timer_settime(collect->guard, 0, &when, NULL);
 }
 
-static bool is_grouped(const struct inq_dying_bytes *cgroup)
-{
-	static const enum inq_group_kind kinds[] = {INQ_GROUP_UNIFIED, INQ_GROUP_SYSTEMD};
-
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct inq_group group;
-
-		if (inq_group_find(kinds[i], cgroup->data, cgroup->size, &group, NULL))
-			continue;
-		inq_group_done(&group);
-		if (group.path[0])
-			return true;
-	}
-	return false;
-}
-
 static void make_snapshot(struct collect *collect)
 {
 	bool hold = inq_snapshot_may_hold(&collect->identity, &collect->waiting) && make_guard(collect);
@@ -458,7 +442,7 @@ static void make_snapshot(struct collect *collect)
 		return;
 	}
 	/* It takes 10 ms, in which nobody on the machine can start a process: only for what goes on for longer. */
-	if (collect->want_snapshot && collect->keeper.channel >= 0 && is_grouped(cgroup)) {
+	if (collect->want_snapshot && collect->keeper.channel >= 0 && inq_group_is_within(cgroup->data, cgroup->size)) {
 		enum inq_status left = inq_keeper_leave(&collect->keeper, collect->snapshot.pid, &err);
 
 		if (left && left != INQ_ABSENT)

@@ -157,6 +157,22 @@ void inq_group_done(struct inq_group *group)
 	group->mount = -1;
 }
 
+bool inq_group_is_within(const char *text, size_t size)
+{
+	static const enum inq_group_kind left[] = {INQ_GROUP_UNIFIED, INQ_GROUP_SYSTEMD};
+
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		struct inq_group group;
+
+		if (inq_group_find(left[i], text, size, &group, NULL))
+			continue;
+		inq_group_done(&group);
+		if (group.path[0])
+			return true;
+	}
+	return false;
+}
+
 /* --- room ------------------------------------------------------------------------------------------ */
 
 /* A number in a file of the group; false: none ("max"), or not to be read. */

@@ -45,6 +45,9 @@ enum inq_status inq_group_find(enum inq_group_kind kind, const char *text, size_
 			       struct inq_error *err);
 void inq_group_done(struct inq_group *group);
 
+/* Whether a process is in a group that can be left: of version 2, or systemd's. @text as above. */
+bool inq_group_is_within(const char *text, size_t size);
+
 /* The part that takes texts apart, for tests: where a hierarchy is mounted by a /proc/self/mountinfo, and where the
  * process is in it. INQ_ABSENT. */
 enum inq_status inq_group_parse(enum inq_group_kind kind, const char *text, size_t size, const char *mountinfo,
