@@ -93,7 +93,7 @@ static void count_types(struct out *out, const struct inq_handle *handles, size_
 	}
 }
 
-/* [HANDLE [FLAGS [TYPE]]]: 0 is every handle, as a descriptor of that number is named 0n0. */
+/* [-a | HANDLE] [FLAGS [TYPE]]: 0 is a descriptor as any other here, so all of them have a word of their own. */
 enum inq_status command_handle(struct debugger *debugger, const struct invocation *call,
 			       struct inq_error *err)
 {

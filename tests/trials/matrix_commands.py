@@ -17,6 +17,8 @@ COMMANDS = ("~", "!handle -a", "!runaway 3", ".ttime", "!address", "!vprot @rsp"
 DROPPED = {"in_dump", "image_file", "debug_file", "symbols", "held_us", "dump_time", "position", "create_time"}
 GROWING = {"resident", "resident_peak", "resident_anonymous", "resident_file", "resident_shared", "minor_faults",
            "page_tables", "major_faults"}
+# Who else has an end is looked for as long as there is time.
+OF_OTHERS = re.compile(r"(shared with|peer): process ")
 OF_MACHINE = re.compile(r"machine_")
 
 
@@ -36,7 +38,7 @@ def plain(value):
         return {k: plain(v) for k, v in value.items()
                 if k not in DROPPED and k not in GROWING and not OF_MACHINE.match(k)}
     if isinstance(value, list):
-        return [plain(v) for v in value]
+        return [plain(v) for v in value if not (isinstance(v, str) and OF_OTHERS.match(v))]
     if isinstance(value, str):    # a timer that runs; a queue that somebody reads
         return re.sub(r"it_value: \(.*\)", "", value)
     return value
