@@ -17,7 +17,8 @@ import time
 SIZES = [("/m", 16, 3, 15), ("/m", 16, 999, 100), ("/mf", 1024, 3, 60), ("/f", 1024, 3, 60)]
 PEERS = {
     "gcore": lambda pid, out: ["gcore", "-o", out, str(pid)],
-    "procdump": lambda pid, out: ["procdump", "-d", out + ".d", str(pid)],
+    # Debian's, 1.2: it knows no dump at once; more than 1 MB, once
+    "procdump": lambda pid, out: ["procdump", "-n", "1", "-s", "1", "-M", "1", "-o", os.path.dirname(out), "-p", str(pid)],
     "lldb-19": lambda pid, out: ["lldb-19", "--batch", "-p", str(pid), "-o",
                                  "process save-core --plugin-name=minidump " + out],
 }
@@ -55,8 +56,11 @@ def measure(pausing, command, rounds, allowed=None):
     for _ in range(rounds):
         pausing.gap()
         start = time.monotonic()
-        done = subprocess.run(command(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=300,
-                              preexec_fn=priority(20))
+        try:
+            done = subprocess.run(command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, text=True, timeout=120, preexec_fn=priority(20))
+        except subprocess.TimeoutExpired:
+            return "did not end within 120 s"
         took.append(time.monotonic() - start)
         gaps.append(pausing.gap())
         if done.returncode:

@@ -190,6 +190,7 @@ def quota(context):
                                                        capture_output=True).returncode:
         raise Skip("no mkfs.ext4 with quota")
     user = context.users().victim
+    # Without CONFIG_QFMT_V2 the kernel mounts none.
     with mounted(context, "-o", "loop,usrquota", image) as folder:
         set_quota(folder, user.pw_uid, 4 << 10)
         own = os.path.join(folder, "own")
