@@ -757,3 +757,28 @@ Test(core, survives_every_flipped_byte_of_its_headers_and_notes)
 	inq_buffer_done(&notes);
 	inq_buffer_done(&bytes);
 }
+
+/* A name is the core's, and hostile: it makes no line of its own. */
+Test(core, has_a_text_of_maps_with_a_line_for_each_mapping)
+{
+	struct inq_buffer notes = {0}, bytes = {0};
+	struct core_spec spec = usual_spec(&notes);
+	struct inq_target *target;
+	const char *text;
+	size_t size;
+
+	build_thread(&notes, 71, SIGSEGV, CODE + 0x10, STACK + 0x1000);
+	build_files(&notes,
+		    (const struct built_file[]){{CODE, CODE + 0x3000, 0, "/a\n00001000-00002000 rwxp (deleted)"}}, 1, 1);
+	build_core(&spec, &bytes);
+	target = opened(&bytes);
+	cr_assert_eq(inq_target_text(target, INQ_TEXT_MAPS, &text, &size, NULL), INQ_OK);
+	cr_expect_eq(size, strlen("00400000-00403000 r-xp 00000000 00:00 0                                  "
+				  "/a\\01200001000-00002000 rwxp (deleted)\n"
+				  "7ffd00000000-7ffd00002000 rw-p 00000000 00:00 0\n"));
+	cr_expect_eq(memcmp(text, "00400000-00403000 r-xp 00000000 00:00 0                                  /a\\0120000", 80),
+		     0, "%.*s", (int)size, text);
+	inq_target_free(target);
+	inq_buffer_done(&notes);
+	inq_buffer_done(&bytes);
+}

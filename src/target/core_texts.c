@@ -6,12 +6,25 @@
 #include "target/core_facts.h"
 #include "target/core_private.h"
 
+#include <string.h>
+
 enum { NAME_COLUMN = 73 /* of /proc/PID/maps */ };
 
 static enum inq_status make_arguments(struct core *core, struct inq_error *err)
 {
 	return inq_core_arguments_find(&core->target, core->notes.auxv, core->layout.pointer_size, &core->arguments,
 				       &core->environment, err);
+}
+
+/* As the kernel writes a name there (mangle_path() in fs/seq_file.c): the end of a line is none. */
+static void append_name(struct inq_buffer *to, const char *name)
+{
+	for (const char *stop; *name; name = stop + (*stop == '\n')) {
+		stop = name + strcspn(name, "\n");
+		inq_buffer_append(to, name, (size_t)(stop - name));
+		if (*stop)
+			inq_buffer_puts(to, "\\012");
+	}
 }
 
 /* As /proc/PID/maps would be, of what the core says: neither devices nor inodes, nor whether most of it is shared. */
@@ -33,8 +46,10 @@ static enum inq_status make_maps(struct core *core, struct inq_error *err)
 				  region->flags & INQ_REGION_SHARED ? 's' : 'p',
 				  (unsigned long long)region->file_offset);
 		width = core->maps.size - start;
-		inq_buffer_printf(&core->maps, "%*s%s%s\n", !*region->name ? 0 : width < NAME_COLUMN ? (int)(NAME_COLUMN - width) : 1,
-				  "", region->name, region->flags & INQ_REGION_DELETED ? " (deleted)" : "");
+		if (*region->name)
+			inq_buffer_printf(&core->maps, "%*s", width < NAME_COLUMN ? (int)(NAME_COLUMN - width) : 1, "");
+		append_name(&core->maps, region->name);
+		inq_buffer_puts(&core->maps, region->flags & INQ_REGION_DELETED ? " (deleted)\n" : "\n");
 	}
 	if (status == INQ_OK && !core->maps.size)
 		return inq_fail(err, INQ_ABSENT, "a core without mappings");
