@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Memory that is more, or other, than a dump's writer would like: what lies behind a page may be far away, gone, or
- * in the hands of somebody who does not answer.
+ * Memory that is more, or other, than a dump's writer would like: what lies behind a page may be
+ * far away, gone, or in the hands of somebody who does not answer.
  */
 #include "inquest-stub.h"
 #include "stubbed.h"
@@ -28,7 +28,8 @@ enum { PAGE = 4096 };
 
 static char *anonymous(size_t size, int flags)
 {
-	char *place = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+	char *place = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
 
 	if (place == MAP_FAILED)
 		fail("mmap");
@@ -51,7 +52,8 @@ static void mode_all_mappings(void)
 {
 	char *place = anonymous(70000ul * PAGE, 0);
 
-	for (size_t at = 0; at < 70000ul * PAGE && !mprotect(place + at, PAGE, PROT_READ); at += 2 * PAGE)
+	for (size_t at = 0; at < 70000ul * PAGE && !mprotect(place + at, PAGE, PROT_READ);
+	     at += 2 * PAGE)
 		;
 	crash();
 }
@@ -90,7 +92,8 @@ static void mode_deep_stack(void)
 static void mode_huge_pages(void)
 {
 	char *place = anonymous(64ul << 20, 0);
-	char *huge = mmap(NULL, 2ul << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	char *huge = mmap(NULL, 2ul << 20, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 
 	madvise(place, 64ul << 20, MADV_HUGEPAGE);
 	memset(place, 1, 16ul << 20);
@@ -99,7 +102,8 @@ static void mode_huge_pages(void)
 	crash();
 }
 
-/* A shared file that is shorter than its mapping: reading the rest is SIGBUS, for others EFAULT or EIO. */
+/* A shared file that is shorter than its mapping: reading the rest is SIGBUS, for others EFAULT or
+ * EIO. */
 static void mode_truncated_file(void)
 {
 	int fd = memfd_create("short", 0);
@@ -114,7 +118,7 @@ static void mode_truncated_file(void)
 	crash();
 }
 
-/* --- pages that somebody else must bring, and does not ------------------------------------------------------ */
+/* --- pages that somebody else must bring, and does not ------------------------------------- */
 
 /* userfaultfd(2): whoever touches a page of it waits for a thread that never looks. */
 static void mode_userfault(void)
@@ -134,10 +138,12 @@ static void mode_userfault(void)
 	crash();
 }
 
-static void answer(int fd, const struct fuse_in_header *in, int error, const void *body, size_t size)
+static void answer(int fd, const struct fuse_in_header *in, int error, const void *body,
+		   size_t size)
 {
 	static char reply[sizeof(struct fuse_out_header) + PAGE];
-	struct fuse_out_header out = {.len = (uint32_t)(sizeof(out) + size), .error = error, .unique = in->unique};
+	struct fuse_out_header out = {
+		.len = (uint32_t)(sizeof(out) + size), .error = error, .unique = in->unique};
 
 	memcpy(reply, &out, sizeof(out));
 	memcpy(reply + sizeof(out), body, size);
@@ -147,20 +153,27 @@ static void answer(int fd, const struct fuse_in_header *in, int error, const voi
 static struct fuse_attr attributes_of(uint64_t node)
 {
 	return (struct fuse_attr){
-		.ino = node, .size = 1ul << 20, .nlink = 1, .mode = node == 1 ? S_IFDIR | 0755 : S_IFREG | 0644,
+		.ino = node,
+		.size = 1ul << 20,
+		.nlink = 1,
+		.mode = node == 1 ? S_IFDIR | 0755 : S_IFREG | 0644,
 	};
 }
 
-/* One file with one mebibyte, of which only the first page can be read: the rest is asked for in vain. */
+/* One file with one mebibyte, of which only the first page can be read: the rest is asked for in
+ * vain. */
 static void serve(int fd)
 {
 	static _Alignas(8) char request[1 << 20], page[PAGE];
 	const struct fuse_in_header *in = (const void *)request;
 
 	while (read(fd, request, sizeof(request)) > 0) {
-		struct fuse_init_out init = {.major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION,
-					     .max_write = 65536, .flags = FUSE_ASYNC_READ};
-		struct fuse_entry_out entry = {.nodeid = 2, .attr_valid = 1, .entry_valid = 1, .attr = attributes_of(2)};
+		struct fuse_init_out init = {.major = FUSE_KERNEL_VERSION,
+					     .minor = FUSE_KERNEL_MINOR_VERSION,
+					     .max_write = 65536,
+					     .flags = FUSE_ASYNC_READ};
+		struct fuse_entry_out entry = {
+			.nodeid = 2, .attr_valid = 1, .entry_valid = 1, .attr = attributes_of(2)};
 		struct fuse_attr_out attr = {.attr_valid = 1, .attr = attributes_of(in->nodeid)};
 		struct fuse_open_out opened = {.open_flags = FOPEN_KEEP_CACHE};
 		const struct fuse_read_in *wanted = (const void *)(in + 1);
@@ -187,8 +200,8 @@ static void *serve_thread(void *fd)
 	return fd;
 }
 
-/* FOLDER: a file system is mounted there whose server is `inside` this process or another one, and its file is mapped;
- * one page of it is there. As root. */
+/* FOLDER: a file system is mounted there whose server is `inside` this process or another one, and
+ * its file is mapped; one page of it is there. As root. */
 static void crash_beside_a_file_system(bool inside)
 {
 	static int fd;
@@ -197,10 +210,12 @@ static void crash_beside_a_file_system(bool inside)
 	pthread_t thread;
 	int file;
 
-	/* Whoever reads in vain holds this process's mappings, and whatever looks at them: not for ever. */
+	/* Whoever reads in vain holds this process's mappings, and whatever looks at them: not for
+	 * ever. */
 	alarm(20);
 	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other",
+		 fd);
 	if (fd < 0 || mount("stubbed", argument, "fuse.stubbed", MS_NOSUID | MS_NODEV, options))
 		fail("fuse");
 	if (inside) {
@@ -234,8 +249,8 @@ static void mode_file_system_inside(void)
 
 enum { KEPT = 1 << 20 };
 
-/* "crash", or a number of dumps without one: with memory that children do not get. Says where it is; each word is its
- * own distance from there, turned around. */
+/* "crash", or a number of dumps without one: with memory that children do not get. Says where it
+ * is; each word is its own distance from there, turned around. */
 static void mode_keeps_memory(void)
 {
 	char *memory = mmap(NULL, KEPT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * What else there is beside the thread that crashes: children of every kind, threads that the kernel made, and
- * processes that share the memory.
+ * What else there is beside the thread that crashes: children of every kind, threads that the
+ * kernel made, and processes that share the memory.
  */
 #include "stubbed.h"
 #include "inquest-stub.h"
@@ -36,7 +36,7 @@ static void tell_child(pid_t child)
 	fflush(stdout);
 }
 
-/* --- children ------------------------------------------------------------------------------------------- */
+/* --- children ------------------------------------------------------------------------------ */
 
 /* As library calls know nothing of it, what they remember of the process is the parent's. */
 static void mode_raw_clone(void)
@@ -103,7 +103,7 @@ static void mode_memfd(void)
 	fail("fexecve");
 }
 
-/* --- threads in odd states --------------------------------------------------------------------------------- */
+/* --- threads in odd states ----------------------------------------------------------------- */
 
 static void *wait_in_vfork(void *unused)
 {
@@ -141,14 +141,18 @@ static void mode_io_uring(void)
 
 	if (ring < 0 || pipe(pipes))
 		fail("io_uring");
-	area = mmap(NULL, params.sq_off.array + params.sq_entries * sizeof(unsigned), PROT_READ | PROT_WRITE, MAP_SHARED,
-		    ring, IORING_OFF_SQ_RING);
-	entries = mmap(NULL, params.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE, MAP_SHARED, ring,
-		       IORING_OFF_SQES);
+	area = mmap(NULL, params.sq_off.array + params.sq_entries * sizeof(unsigned),
+		    PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	entries = mmap(NULL, params.sq_entries * sizeof(*entries), PROT_READ | PROT_WRITE,
+		       MAP_SHARED, ring, IORING_OFF_SQES);
 	if (area == MAP_FAILED || entries == MAP_FAILED)
 		fail("io_uring");
 	entries[0] = (struct io_uring_sqe){
-		.opcode = IORING_OP_READ, .flags = IOSQE_ASYNC, .fd = pipes[0], .addr = (size_t)&byte, .len = 1,
+		.opcode = IORING_OP_READ,
+		.flags = IOSQE_ASYNC,
+		.fd = pipes[0],
+		.addr = (size_t)&byte,
+		.len = 1,
 	};
 	*(unsigned *)(void *)(area + params.sq_off.array) = 0;
 	__atomic_store_n((unsigned *)(void *)(area + params.sq_off.tail), 1, __ATOMIC_RELEASE);
@@ -161,7 +165,8 @@ static int change_mappings(void *unused)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
-		char *place = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		char *place = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 		mprotect(place + 4096, 4096, PROT_NONE);
 		munmap(place, 65536);
@@ -169,8 +174,8 @@ static int change_mappings(void *unused)
 	return unused != NULL;
 }
 
-/* Another process changes the mappings that we have in common, while they are read: nobody stops it. It ends when we
- * are gone. */
+/* Another process changes the mappings that we have in common, while they are read: nobody stops
+ * it. It ends when we are gone. */
 static void mode_sibling_maps(void)
 {
 	for (int i = 0; i < 2; i++)
@@ -179,7 +184,7 @@ static void mode_sibling_maps(void)
 	crash();
 }
 
-/* --- a dump without a crash, and then one ------------------------------------------------------------------ */
+/* --- a dump without a crash, and then one -------------------------------------------------- */
 
 static void *dump_again_and_again(void *unused)
 {

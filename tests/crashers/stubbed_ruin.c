@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Where and in what state a program may crash: addresses, stacks, the insides of the C library, signal masks.
+ * Where and in what state a program may crash: addresses, stacks, the insides of the C library,
+ * signal masks.
  */
 #include "stubbed.h"
 
@@ -22,7 +23,7 @@ static uintptr_t address(void)
 	return (uintptr_t)strtoull(argument, NULL, 16);
 }
 
-/* --- addresses ----------------------------------------------------------------------------------------- */
+/* --- addresses ----------------------------------------------------------------------------- */
 
 static void mode_read(void)
 {
@@ -52,7 +53,7 @@ static void mode_between(void)
 	after += page[4096];
 }
 
-/* --- stacks --------------------------------------------------------------------------------------------- */
+/* --- stacks -------------------------------------------------------------------------------- */
 
 static void mode_stack_odd(void)
 {
@@ -143,7 +144,7 @@ static void mode_no_guard(void)
 	pthread_join(thread, NULL);
 }
 
-/* --- inside the C library and the loader ------------------------------------------------------------------ */
+/* --- inside the C library and the loader --------------------------------------------------- */
 
 static int crash_in_walk(struct dl_phdr_info *info, size_t size, void *unused)
 {
@@ -205,11 +206,11 @@ static void before_constructors(int argc, char **argv, char **environment)
 		crash();
 }
 
-__attribute__((section(".preinit_array"), used)) static void (*const early)(int, char **, char **) =
-	before_constructors;
+__attribute__((section(".preinit_array"),
+	       used)) static void (*const early)(int, char **, char **) = before_constructors;
 #endif
 
-/* --- signals and registers ---------------------------------------------------------------------------------- */
+/* --- signals and registers ----------------------------------------------------------------- */
 
 static void mode_blocked(void)
 {
@@ -253,7 +254,8 @@ static void mode_floating_point(void)
 	unsigned mxcsr = 0;
 	unsigned short control = 0x0300;
 
-	__asm__ volatile("ldmxcsr %0\n fld1\n fldz\n fdivrp\n fldcw %1\n movl $0, 0" ::"m"(mxcsr), "m"(control)
+	__asm__ volatile("ldmxcsr %0\n fld1\n fldz\n fdivrp\n fldcw %1\n movl $0, 0" ::"m"(mxcsr),
+			 "m"(control)
 			 : "memory");
 }
 
