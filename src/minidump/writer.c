@@ -551,13 +551,11 @@ static enum inq_status write_chunk(struct inq_writer *writer, struct inq_sink *s
 
 	while (from < writer->filled && status == INQ_OK) {
 		bool zero = false;
-		size_t size = sink->sparse ? inq_sink_run(writer->chunk + from, writer->filled - from, writer->at + from,
-							  &zero)
-					   : writer->filled;
+		size_t left = writer->filled - from;
+		size_t size = sink->sparse ? inq_sink_run(writer->chunk + from, left, writer->at + from, &zero) : left;
 
 		if (!zero) {
-			status = sink->write(sink, writer->at + from, writer->chunk + from, size,
-					     err);
+			status = sink->write(sink, writer->at + from, writer->chunk + from, size, err);
 			writer->end = writer->at + from + size;
 		}
 		from += size;

@@ -172,7 +172,7 @@ def bench_copy(program, where, folder, mib, rounds, table):
 
 
 def bench(build, where, quick, table):
-    mib, rounds = (256, 3) if quick else (1024, 7)
+    mib, rounds = 1024, 3 if quick else 7
     with tempfile.TemporaryDirectory(prefix="inquest-bench.", dir="/var/tmp") as folder:
         bench_pairs(build, folder, mib, rounds, table)
         if not quick:
