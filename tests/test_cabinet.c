@@ -172,6 +172,23 @@ Test(cabinet, unpacks_packed_and_stored_blocks_over_their_borders)
 	free(bytes);
 }
 
+Test(cabinet, unpacks_a_dump_of_no_bytes_to_none)
+{
+	for (unsigned method = 0; method <= 1; method++) {
+		struct inq_buffer cab = make_cab("a.dmp", (const uint8_t *)"", 0, method);
+		char name[CABINET_NAME];
+		struct inq_error err = {0};
+		uint64_t got = 1;
+		int to = file_of("", 0);
+
+		cr_expect_eq(unpack(&cab, cab.size, to, name, &got, &err), INQ_OK, "%s", err.text);
+		cr_expect_eq(got, 0);
+		cr_expect_eq(lseek(to, 0, SEEK_END), 0);
+		close(to);
+		inq_buffer_done(&cab);
+	}
+}
+
 Test(cabinet, refuses_every_shorter_file)
 {
 	uint8_t *bytes = pattern(2000);

@@ -309,7 +309,7 @@ static enum inq_status next_block(struct unpacking *unpacking, struct inq_error 
 static enum inq_status put(int to, const uint8_t *bytes, size_t size, uint64_t offset,
 			   struct inq_error *err)
 {
-	if (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0)
+	if (!size || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0))
 		return INQ_OK;
 	for (size_t at = 0; at < size;) {
 		ssize_t done = pwrite(to, bytes + at, size - at, (off_t)(offset + at));
