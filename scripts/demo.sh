@@ -29,8 +29,10 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=(sudo)
 fi
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
-show() { printf '\033[1m$ %s\033[0m\n' "$*"; "$@"; }
+bold='' plain=''
+[ ! -t 1 ] || { bold=$'\033[1m' plain=$'\033[0m'; }
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
+show() { printf '%s$ %s%s\n' "$bold" "$*" "$plain"; "$@"; }
 shopt -s extglob
 build=build-demo${prefix//\//-}
 
@@ -91,7 +93,7 @@ say "what is there"
 show "${as_root[@]}" "$inquest" list
 
 say "the newest of them; at a terminal, without -c, it would ask for commands"
-show "${as_root[@]}" "$inquest" -z last -c '.ecxr; k; q'
+show "${as_root[@]}" "$inquest" -z last -c '!analyze; k; q'
 
 say "from now on every crash on this machine is kept; to undo:"
 echo "  scripts/demo.sh --undo$([ "$prefix" = /usr/local ] || echo " --prefix $prefix")"
