@@ -188,7 +188,7 @@ if wanted trials; then
 			step "install with test hooks" make -C "$build_dir/hooks" -s -j"$jobs" install-handlers; then
 			hooks=(--hooks-prefix "$prefix/hooks")
 		fi
-		make -C "$build_dir/plain" -s -j"$jobs" crashers tests/trials/coretee tests/trials/canaryscan >"$logs/crashers.log" 2>&1 ||
+		make -C "$build_dir/plain" -s -j"$jobs" crashers tests/trials/coretee tests/trials/canaryscan tests/trials/windows-dumps >"$logs/crashers.log" 2>&1 ||
 			bad "the programs that crash do not build, see $logs/crashers.log"
 		run_trials "${hooks[@]}"
 	else
