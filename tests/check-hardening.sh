@@ -4,7 +4,7 @@
 # How the programs that run with privilege, and the library that is in everybody's process, were linked; and that
 # nothing of ours in them asks for what has no place there. Looks at the programs and objects as they were built. TAP.
 set -u
-programs="handler/inquest-core handler/inquest-collect" stub=libinquest-stub.so number=0 failed=0
+programs="handler/inquest-core handler/inquest-collect" stub=libinquest-stub.so
 for program in $programs $stub; do
 	[ -f "$program" ] || { echo "1..0 # SKIP $program is not built"; exit 77; }
 done
@@ -13,16 +13,7 @@ if nm handler/inquest-core 2>/dev/null | grep -q __asan_init; then
 	exit 77
 fi
 
-check() { # NAME OFFENDERS: ok when there are none
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-		failed=1
-	fi
-}
+. "${srcdir:-.}/tests/tap.sh"
 absent() { # PATTERN, what must be in the input: says so if it is not
 	grep -q -- "$1" || echo "no $2"
 }

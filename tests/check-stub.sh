@@ -5,19 +5,10 @@
 # thread-local storage or a stack protector, all of it fits in 8 KiB. Looks at the objects and the library as
 # they were built. TAP.
 set -u
-objects=handler library=libinquest-stub.so number=0 failed=0
+objects=handler library=libinquest-stub.so
 [ -f "$library" ] || { echo "1..0 # SKIP libinquest-stub.so is not built"; exit 77; }
 
-check() { # NAME OFFENDERS: ok when there are none
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-		failed=1
-	fi
-}
+. "${srcdir:-.}/tests/tap.sh"
 
 at_signal="$objects/so-stub_crash.o $objects/so-stub_die.o $objects/so-stub_launch.o"
 own=$(nm --defined-only $objects/so-stub_*.o | awk 'NF == 3 { print $3 }' | sort -u)

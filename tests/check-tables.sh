@@ -8,18 +8,8 @@ command -v python3 >/dev/null || { echo "1..0 # SKIP no python3, which lists the
 trials=$("$source/tests/trials/run" --list) || { echo "1..0 # SKIP the trials cannot be listed here"; exit 77; }
 units=$(sed -nE 's/^(Test|ParameterizedTest)\((\w+), (\w+).*/\2.\3/p' "$source"/tests/test_*.c)
 set -f   # names may end in *
-number=0 failed=0
 
-check() { # NAME OFFENDERS: ok when there are none
-	number=$((number + 1))
-	if [ -z "$2" ]; then
-		echo "ok $number - $1"
-	else
-		echo "not ok $number - $1"
-		echo "$2" | sed 's/^/# /'
-		failed=1
-	fi
-}
+. "${srcdir:-.}/tests/tap.sh"
 
 exists() {
 	case $1 in

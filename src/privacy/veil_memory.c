@@ -34,30 +34,6 @@ void veil_sort_words(struct inq_veil *veil)
 	veil->words.size = (kept + 1) * sizeof(*words);
 }
 
-/* How much of [address, address + size) the inner target has from its start on; 0: not there. */
-static size_t readable(const struct inq_veil *veil, uint64_t address, size_t size)
-{
-	size_t low = 0, high = veil->memory_count;
-	const struct inq_range *range;
-	uint64_t left;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (veil->memory[middle].base <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
-		return 0;
-	range = &veil->memory[low - 1];
-	if (address - range->base >= range->size)
-		return 0;
-	left = range->size - (address - range->base);
-	return left < size ? (size_t)left : size;
-}
-
 /* Zeroes, and of each kept word what lies in [address, address + size). */
 static void put_words(const struct inq_veil *veil, uint64_t address, uint8_t *to, size_t size)
 {
@@ -172,7 +148,7 @@ enum inq_status veil_read(struct inq_target *target, uint64_t address, void *to,
 		return status;
 	if (!veil_filters(veil))
 		return inq_target_read(veil->inner, address, to, size, ret_done, err);
-	there = readable(veil, address, size);
+	there = inq_ranges_hold(veil->memory, veil->memory_count, address, size);
 	if (there)
 		there = (size_t)veil_alike(veil, address, there, &absent);
 	if (!there || absent)

@@ -85,30 +85,6 @@ static enum inq_status lazy_text(struct inq_dying_lazy *lazy, int fd)
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-/* How much of [address, address + size) lies in one readable range from its start on. */
-static size_t readable_from(const struct inq_dying *dying, uint64_t address, size_t size)
-{
-	size_t low = 0, high = dying->readable_count;
-	const struct inq_range *range;
-	uint64_t left;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (dying->readable[middle].base <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == 0)
-		return 0;
-	range = &dying->readable[low - 1];
-	if (address - range->base >= range->size)
-		return 0;
-	left = range->size - (address - range->base);
-	return left < size ? (size_t)left : size;
-}
-
 static enum inq_status dying_read(struct inq_target *target, uint64_t address, void *to,
 				  size_t size, size_t *ret_done, struct inq_error *err)
 {
@@ -123,7 +99,7 @@ static enum inq_status dying_read(struct inq_target *target, uint64_t address, v
 	if (dying->released || dying->vanished || dying->source.mem_fd < 0)
 		return inq_fail(err, INQ_FAULT, "0x%llx: the process is gone",
 				(unsigned long long)address);
-	wanted = readable_from(dying, address, size);
+	wanted = inq_ranges_hold(dying->readable, dying->readable_count, address, size);
 	if (wanted == 0)
 		return inq_fail(err, INQ_FAULT, "0x%llx: not mapped, or not to be read",
 				(unsigned long long)address);

@@ -284,7 +284,7 @@ enum inq_status inq_target_read_string(struct inq_target *target, uint64_t addre
  */
 
 /* Index of the last of `count` elements whose base is at most `address`, plus one; 0 if there is
- * none. The base is the first member of both structures. */
+ * none. The base is the first member of all three structures. */
 static size_t last_at_or_below(const void *elements, size_t count, size_t stride, uint64_t address)
 {
 	size_t low = 0, high = count;
@@ -304,6 +304,18 @@ static size_t last_at_or_below(const void *elements, size_t count, size_t stride
 
 _Static_assert(offsetof(struct inq_module, base) == 0, "last_at_or_below()");
 _Static_assert(offsetof(struct inq_region, base) == 0, "last_at_or_below()");
+_Static_assert(offsetof(struct inq_range, base) == 0, "last_at_or_below()");
+
+size_t inq_ranges_hold(const struct inq_range *ranges, size_t count, uint64_t address, size_t size)
+{
+	size_t next = last_at_or_below(ranges, count, sizeof(*ranges), address);
+	uint64_t left;
+
+	if (!next || address - ranges[next - 1].base >= ranges[next - 1].size)
+		return 0;
+	left = ranges[next - 1].size - (address - ranges[next - 1].base);
+	return left < size ? (size_t)left : size;
+}
 
 const struct inq_module *inq_module_at(const struct inq_module *modules, size_t count,
 				       uint64_t address)

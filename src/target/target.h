@@ -412,6 +412,9 @@ enum inq_handle_kind inq_handle_kind_of(const char *type);
 const struct inq_module *inq_module_at(const struct inq_module *modules, size_t count, uint64_t address);
 const struct inq_region *inq_region_at(const struct inq_region *regions, size_t count, uint64_t address);
 
+/* How many of `size` bytes from the address on lie in one of the ranges; 0: the first does not. Sorted, disjoint. */
+size_t inq_ranges_hold(const struct inq_range *ranges, size_t count, uint64_t address, size_t size);
+
 /**
  * Open a file by its content: minidump or ELF core, plain or zstd-compressed.
  *
